@@ -1,0 +1,22 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { FUNCTION_FILES, readSql } from './sql-files.js';
+
+export class InitialSchema1793577600000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(readSql('0001-schema.sql'));
+    for (const file of FUNCTION_FILES) await queryRunner.query(readSql(file));
+  }
+
+  /** Leaves the schema itself, for it holds the table of migrations. */
+  async down(queryRunner: QueryRunner): Promise<void> {
+    const objects: { drop: string }[] = await queryRunner.query(`
+      SELECT format('DROP FUNCTION %s', p.oid::regprocedure) AS drop
+      FROM pg_proc p WHERE p.pronamespace = 'signalpost'::regnamespace
+      UNION ALL
+      SELECT format('DROP TABLE %s CASCADE', c.oid::regclass)
+      FROM pg_class c
+      WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname <> 'migrations'`);
+    for (const { drop } of objects) await queryRunner.query(drop);
+  }
+}

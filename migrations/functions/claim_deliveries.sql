@@ -1,0 +1,186 @@
+-- Claims due deliveries of the lanes given, for the dispatcher with `dispatcher_token`: takes lanes without an owner,
+-- then reads the heads of those it owns. Nothing is written to a delivery; what is claimed is recorded in one row of
+-- claimed_batches, which a dispatcher's death turns into crash counts.
+--
+-- `rooms`: how many deliveries each lane may have claimed now. `in_flight`: what the caller has in the air already,
+-- which is still due here. `recheck_waiting`: whether to look for deliveries that wait at `infinity` though nothing is
+-- before them any more (a new owner does not know).
+--
+-- Answers a row for each delivery, then one for each lane owned, with `id` null, `due_at` the first time after now at
+-- which one of its deliveries is due (null: none), its `gen`, and `open` false where its endpoint or account takes no
+-- deliveries now. A lane without a row is another's.
+--
+-- Lock: acquired lanes to the end of the call, SKIP LOCKED. Index: primary keys and pending_deliveries_due. An ordered
+-- endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
+-- `infinity`, so that the next claim does not meet them again; only a lane's owner does that.
+CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
+  dispatcher_token uuid,
+  batch_number bigint,
+  lane_accounts uuid[],
+  lane_modes text[],
+  lane_endpoints uuid[],
+  rooms integer[],
+  recheck_waiting boolean[],
+  in_flight uuid[]
+) RETURNS TABLE (
+  lane integer,
+  id uuid,
+  due_at timestamptz,
+  gen bigint,
+  open boolean,
+  revision bigint,
+  event_id uuid,
+  event_type text,
+  operation_id text,
+  attempt_count integer,
+  first_attempt_at timestamptz,
+  body text
+)
+LANGUAGE plpgsql STRICT
+SET jit = off
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $function$
+#variable_conflict use_column
+DECLARE
+  -- How far a claim looks into one ordered lane.
+  reach CONSTANT integer := 1000;
+  claimed_lanes integer[];
+  claimed_ids uuid[];
+BEGIN
+  -- Losing this row of claimed_batches in a crash of the server costs a count, never a delivery.
+  PERFORM set_config('synchronous_commit', 'off', true);
+
+  UPDATE signalpost.lanes AS target
+  SET owner = dispatcher_token
+  FROM (
+    SELECT l.account_id, l.mode, l.endpoint_id
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
+    JOIN signalpost.lanes l
+      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+    WHERE l.account_id = ANY (lane_accounts) AND l.owner IS NULL
+      AND EXISTS (
+        SELECT FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp())
+    FOR NO KEY UPDATE OF l SKIP LOCKED
+  ) AS free
+  WHERE target.account_id = ANY (lane_accounts) AND target.account_id = free.account_id
+    AND target.mode = free.mode AND target.endpoint_id = free.endpoint_id;
+
+  IF true = ANY (recheck_waiting) THEN
+    UPDATE signalpost.pending_deliveries AS target
+    SET due_at = released.due_at
+    FROM (
+      SELECT q.account_id, q.mode, q.id, now() AS due_at
+      FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting)
+        AS given (account_id, mode, endpoint_id, recheck)
+      JOIN signalpost.lanes l
+        ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+      JOIN signalpost.pending_deliveries q
+        ON q.account_id = given.account_id AND q.mode = given.mode AND q.endpoint_id = given.endpoint_id
+      WHERE given.recheck AND l.owner = dispatcher_token AND l.account_id = ANY (lane_accounts)
+        AND q.account_id = ANY (lane_accounts) AND q.due_at = 'infinity'
+        AND NOT EXISTS (
+          SELECT FROM signalpost.pending_deliveries p
+          WHERE p.account_id = q.account_id AND p.mode = q.mode AND p.endpoint_id = q.endpoint_id
+            AND p.order_key = q.order_key AND p.id < q.id)
+    ) AS released
+    WHERE target.account_id = ANY (lane_accounts) AND target.account_id = released.account_id
+      AND target.mode = released.mode AND target.id = released.id;
+  END IF;
+
+  UPDATE signalpost.pending_deliveries AS target
+  SET due_at = 'infinity'
+  FROM (
+    SELECT q.account_id, q.mode, q.id
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
+    JOIN signalpost.lanes l
+      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+    CROSS JOIN LATERAL (
+      SELECT p.account_id, p.mode, p.endpoint_id, p.id, p.order_key
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+        AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
+      ORDER BY p.due_at, p.id
+      LIMIT reach
+    ) AS q
+    WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
+      AND l.owner = dispatcher_token AND w.ordering = 'operation' AND q.order_key IS NOT NULL
+      AND EXISTS (
+        SELECT FROM signalpost.pending_deliveries earlier
+        WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
+          AND earlier.order_key = q.order_key AND earlier.id < q.id)
+  ) AS follower
+  WHERE target.account_id = ANY (lane_accounts) AND target.account_id = follower.account_id
+    AND target.mode = follower.mode AND target.id = follower.id;
+
+  SELECT array_agg(given.n ORDER BY given.n, q.due_at, q.id), array_agg(q.id ORDER BY given.n, q.due_at, q.id)
+  INTO claimed_lanes, claimed_ids
+  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms) WITH ORDINALITY
+    AS given (account_id, mode, endpoint_id, room, n)
+  JOIN signalpost.lanes l
+    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+  JOIN signalpost.webhook_endpoints w
+    ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+  JOIN signalpost.accounts a ON a.id = given.account_id
+  CROSS JOIN LATERAL (
+    SELECT p.id, p.due_at
+    FROM signalpost.pending_deliveries p
+    WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+      AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
+      AND p.id NOT IN (SELECT unnest(in_flight))
+      AND (p.order_key IS NULL OR NOT EXISTS (
+        SELECT FROM signalpost.pending_deliveries earlier
+        WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
+          AND earlier.order_key = p.order_key AND earlier.id < p.id))
+    ORDER BY p.due_at, p.id
+    LIMIT given.room
+  ) AS q
+  WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
+    AND l.owner = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
+
+  IF claimed_ids IS NOT NULL THEN
+    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+    SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
+           array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
+    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+    JOIN signalpost.pending_deliveries q
+      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    WHERE q.account_id = ANY (lane_accounts);
+
+    RETURN QUERY
+    SELECT c.lane, q.id, q.due_at, NULL::bigint, true, w.revision, q.event_id, q.event_type, q.operation_id,
+           q.attempt_count, q.first_attempt_at, e.body
+    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+    JOIN signalpost.pending_deliveries q
+      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id
+    WHERE q.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
+      AND e.account_id = ANY (lane_accounts);
+  END IF;
+
+  RETURN QUERY
+  SELECT given.n::integer, NULL::uuid, coming.due_at, l.gen,
+         w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.revision, NULL::uuid, NULL::text,
+         NULL::text, NULL::integer, NULL::timestamptz, NULL::text
+  FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
+  JOIN signalpost.lanes l
+    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+  JOIN signalpost.webhook_endpoints w
+    ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+  JOIN signalpost.accounts a ON a.id = given.account_id
+  LEFT JOIN LATERAL (
+    SELECT p.due_at
+    FROM signalpost.pending_deliveries p
+    WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+      AND p.account_id = ANY (lane_accounts) AND p.due_at > now()
+    ORDER BY p.due_at
+    LIMIT 1
+  ) AS coming ON true
+  WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts) AND l.owner = dispatcher_token;
+END
+$function$;

@@ -1,0 +1,296 @@
+-- Publishes events of one or more ledgers (account and mode) in one call: gives sequence, ids and time under the
+-- ledgers' locks, which are taken in the order of their ids and held to commit, so that id order = sequence order =
+-- commit order; writes events, operations, external ids, idempotency keys, logs and planned deliveries; wakes lanes.
+--
+-- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
+-- `expected_sequence`. A ledger that has moved on since is checked for what matters (an operation's version, an
+-- external id, an idempotency key); a conflict writes nothing and answers {"conflict": true}.
+--
+-- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
+-- mode, endpoint_id], …]}: the lanes that got deliveries to send.
+CREATE OR REPLACE FUNCTION signalpost.publish_events(
+  now_ms bigint,
+  ledger_accounts uuid[],
+  ledger_modes text[],
+  expected_sequences bigint[],
+  -- Events: `ordinal` counts from 1 within its ledger; `id_tail` is the last 80 bits of the uuid in hex, `id_suffix`
+  -- the same in TypeID's base32; the body is head || suffix || to_sequence || sequence || to_created || time || tail.
+  event_ledgers integer[],
+  event_ordinals integer[],
+  event_id_tails text[],
+  event_id_suffixes text[],
+  event_types text[],
+  event_sources text[],
+  event_external_ids text[],
+  event_content_hashes bytea[],
+  event_operation_ids text[],
+  event_operation_kinds text[],
+  event_operation_statuses text[],
+  event_references text[],
+  event_searches text[],
+  event_occurred_at timestamptz[],
+  event_bodies_to_sequence text[],
+  event_bodies_to_created text[],
+  event_bodies_tail text[],
+  event_log_statuses text[],
+  event_log_descriptions text[],
+  event_log_searches text[],
+  event_actor_types text[],
+  event_actor_ids text[],
+  event_actor_names text[],
+  event_actor_ips text[],
+  event_api_key_ids uuid[],
+  event_request_ids text[],
+  -- Operations: each once, as it stands after its last event of this call. `last_id_tail` is that of the last event
+  -- that was not stale, '' when all were: then the operation keeps its last event.
+  operation_ledgers integer[],
+  operation_ids text[],
+  operation_expected_versions bigint[],
+  operation_versions bigint[],
+  operation_kinds text[],
+  operation_statuses text[],
+  operation_amounts bigint[],
+  operation_currencies text[],
+  operation_references text[],
+  operation_channels text[],
+  operation_customers text[],
+  operation_cause_codes text[],
+  operation_cause_descriptions text[],
+  operation_metadata text[],
+  operation_searches text[],
+  operation_last_id_tails text[],
+  operation_created_at timestamptz[],
+  operation_updated_at timestamptz[],
+  -- Idempotency keys of whole requests; what is kept is {"ms": [of each ledger], "results": response}.
+  request_accounts uuid[],
+  request_modes text[],
+  request_caller_classes text[],
+  request_paths text[],
+  request_keys text[],
+  request_body_hashes bytea[],
+  request_statuses smallint[],
+  request_responses text[],
+  -- What the one NOTIFY of this call carries.
+  notification text
+) RETURNS json
+LANGUAGE plpgsql STRICT
+AS $function$
+DECLARE
+  -- Parallel to the ledgers: where each stood, its new millisecond as number, hex, TypeID prefix and ISO time.
+  sequences bigint[];
+  times bigint[];
+  hexes text[];
+  prefixes text[];
+  stamps text[];
+  moved integer[];
+  planned bigint;
+  lanes json;
+BEGIN
+  -- Lock: the rows by primary key, in the order of ids. No writer of any other kind takes these locks for long.
+  WITH locked AS MATERIALIZED (
+    SELECT l.account_id, l.mode, l.last_sequence, l.last_event_ms
+    FROM signalpost.ledgers l
+    WHERE l.account_id = ANY (ledger_accounts)
+      AND (l.account_id, l.mode) IN (SELECT a, m FROM unnest(ledger_accounts, ledger_modes) AS given (a, m))
+    ORDER BY l.account_id, l.mode
+    FOR NO KEY UPDATE
+  )
+  SELECT array_agg(locked.last_sequence ORDER BY given.n),
+         array_agg(greatest(locked.last_event_ms + 1, now_ms) ORDER BY given.n)
+  INTO sequences, times
+  FROM unnest(ledger_accounts, ledger_modes) WITH ORDINALITY AS given (account_id, mode, n)
+  JOIN locked ON locked.account_id = given.account_id AND locked.mode = given.mode;
+
+  IF coalesce(array_length(sequences, 1), 0) <> array_length(ledger_accounts, 1) THEN
+    RAISE EXCEPTION 'a ledger is missing' USING ERRCODE = 'SP404';
+  END IF;
+
+  SELECT array_agg(n) INTO moved
+  FROM unnest(sequences, expected_sequences) WITH ORDINALITY AS s (found, expected, n)
+  WHERE found <> expected;
+
+  IF moved IS NOT NULL THEN
+    IF EXISTS (
+      SELECT FROM unnest(operation_ledgers, operation_ids, operation_expected_versions) AS o (ledger, id, expected)
+      LEFT JOIN signalpost.operations p
+        ON p.account_id = ledger_accounts[o.ledger] AND p.mode = ledger_modes[o.ledger] AND p.id = o.id
+        AND p.account_id = ANY (ledger_accounts)
+      WHERE o.ledger = ANY (moved) AND coalesce(p.version, 0) <> o.expected
+    ) OR EXISTS (
+      SELECT FROM unnest(event_ledgers, event_external_ids) AS e (ledger, external_id)
+      JOIN signalpost.external_ids x
+        ON x.account_id = ledger_accounts[e.ledger] AND x.mode = ledger_modes[e.ledger]
+        AND x.external_id = e.external_id AND x.account_id = ANY (ledger_accounts)
+      WHERE e.ledger = ANY (moved)
+    ) OR EXISTS (
+      SELECT FROM unnest(request_accounts, request_modes, request_caller_classes, request_paths, request_keys)
+        AS r (account_id, mode, caller_class, path, key)
+      JOIN signalpost.idempotency_keys k
+        ON k.account_id = r.account_id AND k.mode = r.mode AND k.caller_class = r.caller_class AND k.method = 'POST'
+        AND k.path = r.path AND k.key = r.key
+      WHERE k.account_id = ANY (request_accounts) AND k.created_at > now() - interval '30 days'
+    ) THEN
+      RETURN json_build_object('conflict', true);
+    END IF;
+  END IF;
+
+  -- A TypeID's first ten characters are the 48 bits of time, five bits a character.
+  SELECT array_agg(lpad(to_hex(t), 12, '0') ORDER BY n),
+         array_agg((
+           SELECT string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', ((t >> (45 - 5 * i)) & 31)::integer + 1, 1), '' ORDER BY i)
+           FROM generate_series(0, 9) AS i
+         ) ORDER BY n),
+         array_agg(to_char(to_timestamp(t / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') ORDER BY n)
+  INTO hexes, prefixes, stamps
+  FROM unnest(times) WITH ORDINALITY AS given (t, n);
+
+  INSERT INTO signalpost.events AS target (
+    account_id, mode, id, sequence, type, source, external_id, operation_id, operation_kind, operation_status,
+    reference, search, occurred_at, body)
+  SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid, sequences[e.ledger] + e.ordinal, e.type, e.source,
+         e.external_id, e.operation_id, e.operation_kind, e.operation_status, e.reference, e.search, e.occurred_at,
+         '{"id":"evt_' || prefixes[e.ledger] || e.id_suffix || e.to_sequence || (sequences[e.ledger] + e.ordinal)
+           || e.to_created || stamps[e.ledger] || e.tail
+  FROM signalpost.ledgers l
+  JOIN unnest(
+    event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_types, event_sources, event_external_ids,
+    event_operation_ids, event_operation_kinds, event_operation_statuses, event_references, event_searches,
+    event_occurred_at, event_bodies_to_sequence, event_bodies_to_created, event_bodies_tail
+  ) AS e (
+    ledger, ordinal, id_tail, id_suffix, type, source, external_id, operation_id, operation_kind, operation_status,
+    reference, search, occurred_at, to_sequence, to_created, tail)
+    ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+  WHERE l.account_id = ANY (ledger_accounts);
+
+  INSERT INTO signalpost.logs AS target (
+    account_id, mode, id, category, action, status, description, operation_id, event_id, api_key_id, request_id,
+    actor_type, actor_id, actor_name, actor_ip, search, occurred_at)
+  SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid, 'operation', e.type, e.status, e.description,
+         e.operation_id, (hexes[e.ledger] || e.id_tail)::uuid, e.api_key_id, e.request_id, e.actor_type, e.actor_id,
+         e.actor_name, e.actor_ip, e.search, e.occurred_at
+  FROM signalpost.ledgers l
+  JOIN unnest(
+    event_ledgers, event_id_tails, event_types, event_log_statuses, event_log_descriptions, event_log_searches,
+    event_operation_ids, event_occurred_at, event_actor_types, event_actor_ids, event_actor_names, event_actor_ips,
+    event_api_key_ids, event_request_ids
+  ) AS e (
+    ledger, id_tail, type, status, description, search, operation_id, occurred_at, actor_type, actor_id, actor_name,
+    actor_ip, api_key_id, request_id)
+    ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+  WHERE l.account_id = ANY (ledger_accounts);
+
+  IF cardinality(operation_ids) > 0 THEN
+    INSERT INTO signalpost.operations AS target (
+      account_id, mode, id, kind, status, version, amount, currency, reference, channel, customer, cause_code,
+      cause_description, metadata, search, last_event_id, created_at, updated_at)
+    SELECT l.account_id, l.mode, o.id, o.kind, o.status, o.version, o.amount, o.currency, o.reference, o.channel,
+           o.customer::json, o.cause_code, o.cause_description, o.metadata::json, o.search,
+           CASE WHEN o.last_id_tail = '' THEN '00000000-0000-0000-0000-000000000000'
+                ELSE (hexes[o.ledger] || o.last_id_tail)::uuid END,
+           o.created_at, o.updated_at
+    FROM signalpost.ledgers l
+    JOIN unnest(
+      operation_ledgers, operation_ids, operation_versions, operation_kinds, operation_statuses, operation_amounts,
+      operation_currencies, operation_references, operation_channels, operation_customers, operation_cause_codes,
+      operation_cause_descriptions, operation_metadata, operation_searches, operation_last_id_tails,
+      operation_created_at, operation_updated_at
+    ) AS o (
+      ledger, id, version, kind, status, amount, currency, reference, channel, customer, cause_code,
+      cause_description, metadata, search, last_id_tail, created_at, updated_at)
+      ON l.account_id = ledger_accounts[o.ledger] AND l.mode = ledger_modes[o.ledger]
+    WHERE l.account_id = ANY (ledger_accounts)
+    ON CONFLICT (account_id, mode, id) DO UPDATE SET
+      status = excluded.status, version = excluded.version, amount = excluded.amount, currency = excluded.currency,
+      reference = excluded.reference, channel = excluded.channel, customer = excluded.customer,
+      cause_code = excluded.cause_code, cause_description = excluded.cause_description, metadata = excluded.metadata,
+      search = excluded.search, updated_at = excluded.updated_at,
+      last_event_id = CASE WHEN excluded.last_event_id = '00000000-0000-0000-0000-000000000000'
+                           THEN target.last_event_id ELSE excluded.last_event_id END;
+  END IF;
+
+  IF cardinality(array_remove(event_external_ids, NULL)) > 0 THEN
+    INSERT INTO signalpost.external_ids AS target (account_id, mode, external_id, event_id, content_hash)
+    SELECT l.account_id, l.mode, e.external_id, (hexes[e.ledger] || e.id_tail)::uuid, e.content_hash
+    FROM signalpost.ledgers l
+    JOIN unnest(event_ledgers, event_external_ids, event_id_tails, event_content_hashes)
+      AS e (ledger, external_id, id_tail, content_hash)
+      ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+    WHERE l.account_id = ANY (ledger_accounts) AND e.external_id IS NOT NULL;
+  END IF;
+
+  FOR i IN 1 .. cardinality(request_keys) LOOP
+    -- A row older than 30 days counts as gone, though it may still be there.
+    INSERT INTO signalpost.idempotency_keys AS target (
+      account_id, mode, caller_class, method, path, key, body_hash, status, response)
+    VALUES (
+      request_accounts[i], request_modes[i], request_caller_classes[i], 'POST', request_paths[i], request_keys[i],
+      request_body_hashes[i], request_statuses[i],
+      json_build_object('ms', times, 'results', request_responses[i]::json))
+    ON CONFLICT (account_id, mode, caller_class, method, path, key) DO UPDATE SET
+      body_hash = excluded.body_hash, status = excluded.status, response = excluded.response, created_at = now();
+  END LOOP;
+
+  -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
+  -- from it; of the endpoints, an account has 50 at most, read by primary key.
+  INSERT INTO signalpost.pending_deliveries AS target (
+    account_id, mode, id, endpoint_id, event_id, event_type, operation_id, order_key, due_at)
+  SELECT w.account_id, w.mode,
+         (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
+         w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
+         CASE WHEN w.ordering = 'operation' THEN e.operation_id END, to_timestamp(times[e.ledger] / 1000.0)
+  FROM signalpost.webhook_endpoints w
+  JOIN unnest(event_ledgers, event_id_tails, event_types, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+    ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
+    AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
+  WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'enabled' AND w.deleted_at IS NULL;
+  GET DIAGNOSTICS planned = ROW_COUNT;
+
+  INSERT INTO signalpost.deliveries AS target (
+    account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
+  SELECT w.account_id, w.mode,
+         (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
+         w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id, 'skipped', 'endpoint_disabled',
+         to_timestamp(times[e.ledger] / 1000.0)
+  FROM signalpost.webhook_endpoints w
+  JOIN unnest(event_ledgers, event_id_tails, event_types, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+    ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
+    AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
+  WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'disabled' AND w.deleted_at IS NULL;
+
+  -- Wake the lanes of what was planned: exactly the rows of this call's milliseconds, by primary key.
+  IF planned > 0 THEN
+    WITH woken AS (
+      UPDATE signalpost.lanes AS target
+      SET gen = target.gen + 1,
+          wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, to_timestamp(now_ms / 1000.0))
+                         ELSE target.wake_at END
+      FROM (
+        SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
+        FROM unnest(ledger_accounts, ledger_modes, hexes) AS g (account_id, mode, hex)
+        JOIN signalpost.pending_deliveries q
+          ON q.account_id = g.account_id AND q.mode = g.mode
+          AND q.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
+        WHERE q.account_id = ANY (ledger_accounts)
+      ) AS planned_for
+      WHERE target.account_id = ANY (ledger_accounts) AND target.account_id = planned_for.account_id
+        AND target.mode = planned_for.mode AND target.endpoint_id = planned_for.endpoint_id
+      RETURNING target.account_id, target.mode, target.endpoint_id
+    )
+    SELECT json_agg(json_build_array(account_id, mode, endpoint_id)) INTO lanes FROM woken;
+  END IF;
+
+  UPDATE signalpost.ledgers AS target
+  SET last_sequence = target.last_sequence + counted.events, last_event_ms = times[counted.ledger]
+  FROM (SELECT ledger, count(*) AS events FROM unnest(event_ledgers) AS e (ledger) GROUP BY ledger) AS counted
+  WHERE target.account_id = ANY (ledger_accounts)
+    AND target.account_id = ledger_accounts[counted.ledger] AND target.mode = ledger_modes[counted.ledger];
+
+  PERFORM pg_notify('signalpost_events', notification);
+
+  RETURN json_build_object(
+    'conflict', false,
+    'ledgers', (SELECT json_agg(json_build_array(s, t) ORDER BY n)
+                FROM unnest(sequences, times) WITH ORDINALITY AS given (s, t, n)),
+    'lanes', coalesce(lanes, '[]'::json));
+END
+$function$;

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+/** The text of an SQL file that lies beside the migrations, in the sources and in the build alike. */
+export function readSql(name: string): string {
+  return readFileSync(new URL(name, import.meta.url), 'utf8');
+}
+
+/** The files that hold one database function each; a test compares them with what the database has. */
+export const FUNCTION_FILES = [
+  'functions/publish_events.sql',
+  'functions/claim_deliveries.sql',
+  'functions/settle_deliveries.sql',
+] as const;

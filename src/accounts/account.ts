@@ -1,0 +1,2 @@
+export type Locale = 'en' | 'fr';
+export type AccountStatus = 'active' | 'suspended';

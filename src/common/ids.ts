@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { TypeID } from 'typeid-js';
+import { AppError } from './app-error.js';
+
+/** The kinds of object that have an id, by the prefix of their TypeIDs. */
+export const ID_PREFIXES = {
+  account: 'acct',
+  apiKey: 'key',
+  event: 'evt',
+  log: 'log',
+  endpoint: 'we',
+  delivery: 'del',
+  attempt: 'att',
+  recovery: 'rec',
+} as const;
+export type IdPrefix = (typeof ID_PREFIXES)[keyof typeof ID_PREFIXES];
+
+/** The account of rows that belong to the platform itself. */
+export const NIL_ACCOUNT = '00000000-0000-0000-0000-000000000000';
+
+/** A UUIDv7 (RFC 9562) for `timeMs`: 48 bits of time, 12 of `ordinal`, 62 random. */
+export function newUuid(timeMs: number, ordinal = randomBytes(2).readUInt16BE() & 0xfff): string {
+  const time = timeMs.toString(16).padStart(12, '0');
+  const tail = uuidTail(ordinal);
+  return `${time.slice(0, 8)}-${time.slice(8)}-${tail.slice(0, 4)}-${tail.slice(4, 8)}-${tail.slice(8)}`;
+}
+
+/** The last 80 bits of a UUIDv7 as 20 hex digits: version, `ordinal` (0–4095), variant, 62 random bits. */
+export function uuidTail(ordinal: number): string {
+  const random = randomBytes(8);
+  random[0] = (random[0]! & 0x3f) | 0x80;
+  return `7${ordinal.toString(16).padStart(3, '0')}${random.toString('hex')}`;
+}
+
+/** The milliseconds since 1970 inside a UUIDv7. */
+export function uuidTime(uuid: string): number {
+  return parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+}
+
+/** The smallest uuid whose time is `timeMs`: the bound that turns a filter on time into one on ids. */
+export function firstUuidAt(timeMs: number): string {
+  const time = Math.max(0, Math.min(timeMs, 0xffffffffffff)).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
+}
+
+export function encodeId(prefix: IdPrefix, uuid: string): string {
+  return TypeID.fromUUID(prefix, uuid).toString();
+}
+
+export function encodeIdOrNull(prefix: IdPrefix, uuid: string | null | undefined): string | null {
+  return uuid ? encodeId(prefix, uuid) : null;
+}
+
+/**
+ * The uuid inside a TypeID.
+ * @throws AppError `invalid_input` naming `field` when the id is malformed or of another kind.
+ */
+export function decodeId(prefix: IdPrefix, id: string, field = 'id'): string {
+  const uuid = tryDecodeId(prefix, id);
+  if (uuid === null) {
+    throw AppError.invalid([
+      { field, code: 'invalid_id', message: `Use an id that starts with ${prefix}_, as this API gave it.` },
+    ]);
+  }
+  return uuid;
+}
+
+export function tryDecodeId(prefix: IdPrefix, id: unknown): string | null {
+  if (typeof id !== 'string' || !new RegExp(`^${prefix}_[0-7][0-9abcdefghjkmnpqrstvwxyz]{25}$`).test(id)) return null;
+  return TypeID.fromString(id).toUUID();
+}
