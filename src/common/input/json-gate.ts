@@ -1,0 +1,191 @@
+import { createScanner } from 'jsonc-parser';
+import { AppError, type FieldError } from '../app-error.js';
+
+export interface JsonLimits {
+  readonly maxDepth: number;
+  /** Keys of all objects together. */
+  readonly maxKeys: number;
+  /** Bytes of one string or key in UTF-8. */
+  readonly maxStringBytes: number;
+  /** A list at the root, such as `events`, whose items are each allowed `maxDepth` and `maxKeys`. */
+  readonly itemsIn?: string;
+}
+
+export const DEFAULT_JSON_LIMITS: JsonLimits = { maxDepth: 32, maxKeys: 1_000, maxStringBytes: 16 * 1024 };
+
+const MAX_ERRORS = 20;
+const MAX_PATH_LENGTH = 256;
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+// The scanner's token kinds: its own enum is ambient and cannot be read under isolatedModules.
+const OPEN_BRACE = 1;
+const CLOSE_BRACE = 2;
+const OPEN_BRACKET = 3;
+const CLOSE_BRACKET = 4;
+const COMMA = 5;
+const STRING = 10;
+const NUMBER = 11;
+const END_OF_FILE = 17;
+
+/**
+ * The JSON value in `bytes`, refused where storing it would fail, lose digits or cost without bound.
+ * Limits are judged token by token, before anything is built; well-formedness is judged by `JSON.parse`.
+ * @throws AppError 400 `body_required`, 400 `malformed_json` (also bad UTF-8 and repeated keys), 422 `invalid_input`.
+ */
+export function parseJsonBody(bytes: Buffer, limits: JsonLimits = DEFAULT_JSON_LIMITS): unknown {
+  if (bytes.length === 0) throw new AppError('body_required');
+  const text = decode(bytes);
+  const errors = new JsonWalk(text, limits).run();
+  const value = parse(text);
+  if (errors.length > 0) throw AppError.invalid(errors);
+  return value;
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new AppError('malformed_json', 'The body is not valid UTF-8.');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw text.trim() === ''
+      ? new AppError('body_required')
+      : new AppError('malformed_json', 'The body is not valid JSON.');
+  }
+}
+
+/** An open object (`keys`: those seen) or array (`keys`: null), and where in it the walk stands. */
+interface Frame {
+  readonly keys: Set<string> | null;
+  key: string;
+  index: number;
+}
+
+/** One pass over the tokens. On text that is not JSON it may find anything or nothing: `JSON.parse` has the last word. */
+class JsonWalk {
+  private readonly frames: Frame[] = [];
+  private readonly errors: FieldError[] = [];
+  private keyCount = 0;
+  /** Only `\u` can smuggle NUL or half a surrogate pair into well-formed UTF-8. */
+  private readonly hasUnicodeEscapes: boolean;
+
+  constructor(
+    private readonly text: string,
+    private readonly limits: JsonLimits,
+  ) {
+    this.hasUnicodeEscapes = text.includes('\\u');
+  }
+
+  run(): FieldError[] {
+    const scanner = createScanner(this.text, true);
+    let expectsKey = false;
+    for (let token: number = scanner.scan(); token !== END_OF_FILE; token = scanner.scan()) {
+      switch (token) {
+        case STRING:
+          if (expectsKey) this.checkKey(scanner.getTokenValue());
+          else this.checkString(scanner.getTokenValue());
+          expectsKey = false;
+          break;
+        case NUMBER:
+          this.checkNumber(scanner.getTokenValue());
+          break;
+        case OPEN_BRACE:
+        case OPEN_BRACKET:
+          expectsKey = token === OPEN_BRACE;
+          this.open(expectsKey);
+          break;
+        case CLOSE_BRACE:
+        case CLOSE_BRACKET:
+          this.frames.pop();
+          expectsKey = false;
+          break;
+        case COMMA:
+          expectsKey = this.next();
+          break;
+      }
+    }
+    return this.errors;
+  }
+
+  private open(isObject: boolean): void {
+    const itemDepth = this.isInItem() ? 2 : 0;
+    if (this.frames.length >= this.limits.maxDepth + itemDepth) {
+      this.stop('too_deep', `Nest at most ${this.limits.maxDepth} levels.`);
+    }
+    if (itemDepth > 0 && this.frames.length === itemDepth) this.keyCount = 0;
+    this.frames.push({ keys: isObject ? new Set() : null, key: '', index: 0 });
+  }
+
+  /** Whether what opens now is an item of the list `itemsIn`, or stands in one. */
+  private isInItem(): boolean {
+    const [root, list] = this.frames;
+    return this.limits.itemsIn !== undefined && root?.key === this.limits.itemsIn && list?.keys === null;
+  }
+
+  /** Moves on in the open object or array; true when a key is due. */
+  private next(): boolean {
+    const frame = this.frames.at(-1);
+    if (frame === undefined) return false;
+    frame.index += 1;
+    return frame.keys !== null;
+  }
+
+  private checkKey(key: string): void {
+    const frame = this.frames.at(-1);
+    if (!frame?.keys) return;
+    frame.key = key;
+    if (frame.keys.has(key)) {
+      throw new AppError('malformed_json', `An object names the key ${this.path()} twice.`);
+    }
+    frame.keys.add(key);
+    this.keyCount += 1;
+    if (this.keyCount > this.limits.maxKeys) this.stop('too_many_keys', `Use at most ${this.limits.maxKeys} keys.`);
+    if (FORBIDDEN_KEYS.has(key)) this.report('forbidden_key', 'Use another name for this key.');
+    this.checkString(key);
+  }
+
+  private checkString(value: string): void {
+    const { maxStringBytes } = this.limits;
+    if (value.length * 3 > maxStringBytes && Buffer.byteLength(value) > maxStringBytes) {
+      this.stop('too_long', `Use at most ${maxStringBytes} bytes.`);
+    }
+    if (this.hasUnicodeEscapes && UNSTORABLE.test(value)) {
+      this.report('invalid_character', 'Leave out U+0000 and unpaired surrogates.');
+    }
+  }
+
+  private checkNumber(digits: string): void {
+    // Fifteen characters hold no integer beyond 2^53, but an exponent does.
+    if (digits.length <= 15 && !/[eE]/.test(digits)) return;
+    const number = Number(digits);
+    if (!Number.isFinite(number) || (Number.isInteger(number) && !Number.isSafeInteger(number))) {
+      this.report('unsafe_integer', `Use an integer up to ${Number.MAX_SAFE_INTEGER}.`);
+    }
+  }
+
+  private report(code: string, message: string): void {
+    if (this.errors.length < MAX_ERRORS) this.errors.push({ field: this.path(), code, message });
+  }
+
+  private stop(code: string, message: string): never {
+    throw AppError.invalid([{ field: this.path(), code, message }]);
+  }
+
+  /** Such as `events[3].operation.amount`; `body` for the value itself. */
+  private path(): string {
+    let path = '';
+    for (const frame of this.frames) {
+      if (frame.keys === null) path += `[${frame.index}]`;
+      else path += path === '' ? frame.key : `.${frame.key}`;
+      if (path.length > MAX_PATH_LENGTH) break;
+    }
+    return path.slice(0, MAX_PATH_LENGTH).replace(/\p{Cc}|\p{Surrogate}/gu, '\ufffd') || 'body';
+  }
+}
