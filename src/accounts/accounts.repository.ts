@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { type EntityManager, QueryFailedError } from 'typeorm';
+import { AppError } from '../common/app-error.js';
+import { Database, type Statement } from '../database/database.js';
+import type { AccountStatus, Locale } from './account.js';
+import { AccountEntity } from './account.entity.js';
+
+export interface NewAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly externalId: string | null;
+  readonly locale: Locale;
+  readonly livePublishing: boolean;
+  readonly metadata: object;
+}
+
+/** The fields to change; those that are absent or undefined stay. */
+export interface AccountChange {
+  readonly name?: string;
+  readonly externalId?: string | null;
+  readonly status?: AccountStatus;
+  readonly locale?: Locale;
+  readonly livePublishing?: boolean;
+  readonly metadata?: object;
+}
+
+/** A page of accounts, newest first; `before` and `after` are uuids that the page lies beyond. */
+export interface AccountPage {
+  readonly limit: number;
+  readonly startingAfter: string | null;
+  readonly endingBefore: string | null;
+  readonly externalIds: readonly string[];
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+// Publishing locks this row, so it stands before the first event, in both modes.
+const INSERT_LEDGERS: Statement = {
+  name: 'accounts.insert_ledgers',
+  text: `INSERT INTO signalpost.ledgers (account_id, mode) VALUES ($1, 'test'), ($1, 'live')`,
+};
+
+@Injectable()
+export class AccountsRepository {
+  constructor(private readonly database: Database) {}
+
+  find(id: string): Promise<AccountEntity | null> {
+    return this.database.dataSource.manager.findOneBy(AccountEntity, { id });
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return !(await this.database.dataSource.manager.exists(AccountEntity, {}));
+  }
+
+  /** Up to `limit + 1` accounts; with `endingBefore` nearest to it first, as the list helper expects them. */
+  list(page: AccountPage): Promise<AccountEntity[]> {
+    const query = this.database.dataSource.manager.createQueryBuilder(AccountEntity, 'account').take(page.limit + 1);
+    if (page.externalIds.length) query.andWhere('account.external_id = ANY (:ids)', { ids: page.externalIds });
+    if (page.startingAfter) query.andWhere('account.id < :startingAfter', { startingAfter: page.startingAfter });
+    if (page.endingBefore) query.andWhere('account.id > :endingBefore', { endingBefore: page.endingBefore });
+    return query.orderBy('account.id', page.endingBefore ? 'ASC' : 'DESC').getMany();
+  }
+
+  /** Inserts the account and its ledgers. @throws AppError `external_id_conflict`. */
+  async insert(account: NewAccount, manager: EntityManager): Promise<AccountEntity> {
+    const entity = manager.create(AccountEntity, { ...account });
+    await translatingConflict(account.externalId, () => manager.insert(AccountEntity, entity));
+    await this.database.rows(INSERT_LEDGERS, [account.id], manager);
+    return manager.findOneByOrFail(AccountEntity, { id: account.id });
+  }
+
+  /** The account as changed; null when there is none. @throws AppError `external_id_conflict`. */
+  async update(id: string, change: AccountChange, manager: EntityManager): Promise<AccountEntity | null> {
+    await translatingConflict(change.externalId, () =>
+      manager.update(AccountEntity, { id }, { ...change, updatedAt: () => 'now()' }),
+    );
+    return manager.findOneBy(AccountEntity, { id });
+  }
+}
+
+async function translatingConflict<T>(externalId: string | null | undefined, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const violated = error instanceof QueryFailedError && (error.driverError as { code?: string }).code;
+    if (violated !== UNIQUE_VIOLATION) throw error;
+    throw new AppError('external_id_conflict', `Another account has the external_id ${externalId}.`, { cause: error });
+  }
+}

@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { AccessGuard } from './access.guard.js';
+import { ActingAccount } from './acting-account.js';
+import { BrowserGate } from './browser/browser-gate.js';
+import { RateLimits } from './limits/rate-limits.js';
+import { RefusalHook } from './refusal-hook.js';
+import { RouteCoverage } from './route-coverage.js';
+import { KeyUsage } from './usage/key-usage.js';
+import { KeyUsageRepository } from './usage/key-usage.repository.js';
+import { AdminKeyVerifier } from './verification/admin-key-verifier.js';
+import { Authenticator } from './verification/authenticator.js';
+import { KeyFingerprints } from './verification/key-fingerprints.js';
+import { KeyVerifier } from './verification/key-verifier.js';
+import { SecretHasher } from './verification/secret-hasher.js';
+import { StoredKeyRepository } from './verification/stored-key.repository.js';
+
+@Module({
+  imports: [AccountsModule, DiscoveryModule],
+  providers: [
+    ActingAccount,
+    AdminKeyVerifier,
+    Authenticator,
+    BrowserGate,
+    KeyFingerprints,
+    KeyUsage,
+    KeyUsageRepository,
+    KeyVerifier,
+    RateLimits,
+    RefusalHook,
+    RouteCoverage,
+    SecretHasher,
+    StoredKeyRepository,
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
+  exports: [KeyFingerprints, RefusalHook, SecretHasher],
+})
+export class AuthModule {}

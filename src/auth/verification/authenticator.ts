@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/app-error.js';
+import { Clock } from '../../common/clock.js';
+import { parseApiKey } from '../api-key.js';
+import { RateLimits } from '../limits/rate-limits.js';
+import { AdminKeyVerifier } from './admin-key-verifier.js';
+import { KeyVerifier } from './key-verifier.js';
+import { assertUsable, type VerifiedKey } from './verified-key.js';
+
+/** What a bearer token proved to be. */
+export type Credential = VerifiedKey | VerifiedAdminKey;
+export interface VerifiedAdminKey {
+  readonly kind: 'admin';
+  /** Its name in `ADMIN_KEYS`. */
+  readonly name: string;
+}
+
+/** What authenticating reads of a request. */
+export interface Presented {
+  readonly authorization: string | undefined;
+  readonly origin: string | undefined;
+  readonly ip: string;
+}
+
+/** From the text of `Authorization` to a proved credential, in the order of checks that keeps strangers cheap. */
+@Injectable()
+export class Authenticator {
+  constructor(
+    private readonly keys: KeyVerifier,
+    private readonly adminKeys: AdminKeyVerifier,
+    private readonly limits: RateLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * A credential that is proved and may be used. Answers at once for keys that this process remembers, so that the
+   * warm path makes no promise.
+   * @throws AppError `missing_api_key`, `invalid_api_key`, what `assertUsable` throws, `rate_limited`, `unavailable`.
+   */
+  authenticate(presented: Presented): Credential | Promise<Credential> {
+    const key = bearerToken(presented.authorization);
+    if (key.startsWith('ak_')) {
+      const name = this.adminKeys.nameOf(key);
+      return name === null ? this.refuse(presented.ip) : { kind: 'admin', name };
+    }
+    const parsed = parseApiKey(key);
+    if (!parsed) return this.refuse(presented.ip);
+    const cacheKey = this.keys.cacheKey(key);
+    const remembered = this.keys.recall(cacheKey);
+    if (remembered) return this.usable(remembered, presented);
+    // A good key that was proved here before passes however many bad ones its address has sent.
+    if (!this.keys.wasProven(cacheKey)) this.limits.assertMayAuthenticate(presented.ip);
+    return this.keys
+      .prove(key, parsed, cacheKey)
+      .then((verified) => (verified ? this.usable(verified, presented) : this.refuse(presented.ip)));
+  }
+
+  private usable(key: VerifiedKey, presented: Presented): VerifiedKey {
+    assertUsable(key, this.clock.monotonicMs(), presented.ip, presented.origin);
+    return key;
+  }
+
+  private refuse(ip: string): never {
+    this.limits.countFailedAuthentication(ip);
+    throw new AppError('invalid_api_key', undefined, { headers: challenge('error="invalid_token"') });
+  }
+}
+
+function bearerToken(authorization: string | undefined): string {
+  const token = authorization && /^bearer +(\S+) *$/i.exec(authorization)?.[1];
+  if (token) return token;
+  throw new AppError('missing_api_key', undefined, { headers: challenge() });
+}
+
+/** RFC 6750, section 3: every 401 names the scheme. */
+function challenge(parameters = ''): Record<string, string> {
+  return { 'www-authenticate': `Bearer realm="signalpost"${parameters && `, ${parameters}`}` };
+}

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import { AccountBoundCache } from '../../accounts/account-bound-cache.js';
+import { AccountChanges } from '../../accounts/account-changes.js';
+import { Clock } from '../../common/clock.js';
+import type { ParsedApiKey } from '../api-key.js';
+import { KeyFingerprints } from './key-fingerprints.js';
+import { SecretHasher } from './secret-hasher.js';
+import { type StoredKey, StoredKeyRepository } from './stored-key.repository.js';
+import { toVerifiedKey, type VerifiedKey } from './verified-key.js';
+
+const REMEMBERED_KEYS = 50_000;
+
+/**
+ * Proves well-formed keys and remembers the proofs. A wrong secret ends at the HMAC; argon2id runs only once it matched,
+ * and once per key and process.
+ */
+@Injectable()
+export class KeyVerifier {
+  private readonly cache = new AccountBoundCache<VerifiedKey>(REMEMBERED_KEYS);
+  /** Cache key → the argon2id hash that the key was proved against; outlives the cache, so a flush costs no hashing. */
+  private readonly proven = new Map<string, string>();
+  private readonly underWay = new Map<string, Promise<VerifiedKey | null>>();
+
+  constructor(
+    private readonly fingerprints: KeyFingerprints,
+    private readonly repository: StoredKeyRepository,
+    private readonly hasher: SecretHasher,
+    private readonly changes: AccountChanges,
+    private readonly clock: Clock,
+  ) {
+    changes.subscribe((accountId) => {
+      if (accountId === null) this.cache.dropAll();
+      else this.cache.dropAccount(accountId);
+      // Look-ups that began before the change may have read the row before it: later requests start their own.
+      this.underWay.clear();
+    });
+  }
+
+  cacheKey(key: string): string {
+    return this.fingerprints.cacheKey(key);
+  }
+
+  /** The proof remembered under `cacheKey`, without any I/O. */
+  recall(cacheKey: string): VerifiedKey | undefined {
+    return this.cache.get(cacheKey, this.clock.monotonicMs());
+  }
+
+  /** Whether this process ever proved the key, however long ago: no stranger holds it. */
+  wasProven(cacheKey: string): boolean {
+    return this.proven.has(cacheKey);
+  }
+
+  /** Looks the key up and proves its secret; null when it is unknown or wrong. Simultaneous calls share one look-up. */
+  prove(key: string, parsed: ParsedApiKey, cacheKey: string): Promise<VerifiedKey | null> {
+    const shared = this.underWay.get(cacheKey);
+    if (shared) return shared;
+    const started = this.lookUp(key, parsed, cacheKey).finally(() => {
+      if (this.underWay.get(cacheKey) === started) this.underWay.delete(cacheKey);
+    });
+    this.underWay.set(cacheKey, started);
+    return started;
+  }
+
+  private async lookUp(key: string, parsed: ParsedApiKey, cacheKey: string): Promise<VerifiedKey | null> {
+    const generation = this.cache.generation;
+    const row = await this.repository.findByPublicPart(parsed.publicPart);
+    const readAtMs = this.clock.monotonicMs();
+    if (!row || !this.fingerprints.matches(key, { pepperId: row.pepper_id, hmac: row.hmac })) return null;
+    if (!(await this.passesArgon2(key, row, cacheKey))) return null;
+    const verified = toVerifiedKey(row, readAtMs);
+    this.cache.set(cacheKey, row.account_id, verified, readAtMs + this.changes.memoryMs, generation);
+    return verified;
+  }
+
+  private async passesArgon2(key: string, row: StoredKey, cacheKey: string): Promise<boolean> {
+    if (row.argon2_hash === null) return row.kind === 'public';
+    if (this.proven.get(cacheKey) === row.argon2_hash) return true;
+    if (!(await this.hasher.verify(row.argon2_hash, key))) return false;
+    if (this.proven.size >= REMEMBERED_KEYS) this.proven.delete(this.proven.keys().next().value!);
+    this.proven.set(cacheKey, row.argon2_hash);
+    return true;
+  }
+}
