@@ -41,21 +41,23 @@ const MESSAGES: Readonly<Record<string, string>> = {
  */
 @Injectable()
 export class DnsHostResolver extends HostResolver {
-  private readonly resolver: Resolver;
-
   /** @param servers `address:port`s to ask instead of the system's DNS servers */
-  constructor(servers?: readonly string[]) {
+  constructor(private readonly servers: readonly string[] | null = null) {
     super();
-    this.resolver = new Resolver({ timeout: 2_500, tries: 2 });
-    if (servers) this.resolver.setServers(servers);
   }
 
   async resolve(hostname: string, signal: AbortSignal): Promise<ResolvedAddress[]> {
     signal.throwIfAborted();
     const name = hostname.replace(/\.$/, '').toLowerCase();
     if (name === 'localhost' || name.endsWith('.localhost')) return [...LOOPBACK];
-    const answers = Promise.allSettled([this.resolver.resolve4(name), this.resolver.resolve6(name)]);
-    const [ipv4, ipv6] = await untilAborted(answers, signal);
+    // One each time (0.1 ms): cancelling ends all that a resolver asked, and a changed resolv.conf is seen.
+    const resolver = new Resolver({ timeout: 2_500, tries: 2 });
+    if (this.servers) resolver.setServers(this.servers);
+    const cancel = () => resolver.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    const [ipv4, ipv6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    signal.removeEventListener('abort', cancel);
+    signal.throwIfAborted();
     const addresses: ResolvedAddress[] = [
       ...addressesOf(ipv4).map((address) => ({ address, family: 4 as const })),
       ...addressesOf(ipv6).map((address) => ({ address, family: 6 as const })),
@@ -76,17 +78,4 @@ function failureOf(...answers: PromiseSettledResult<string[]>[]): ResolutionErro
   const known = ['ESERVFAIL', 'ETIMEOUT', 'ENOTFOUND', 'ENODATA'].find((code) => codes.includes(code));
   const message = known ? MESSAGES[known]! : codes.length === 0 ? MESSAGES.ENODATA! : 'DNS could not be asked.';
   return new ResolutionError(message, { cause: causes[0] });
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

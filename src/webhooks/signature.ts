@@ -66,5 +66,5 @@ function hmac(key: SigningKey, start: string, body: Buffer): Buffer {
 }
 
 function signEd25519(key: SigningKey, start: string, body: Buffer): Buffer {
-  return sign(null, Buffer.concat([Buffer.from(start), body]), key as KeyObject);
+  return sign(null, Buffer.concat([Buffer.from(start), body]), key);
 }

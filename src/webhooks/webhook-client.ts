@@ -1,0 +1,126 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import axios, { type AxiosInstance } from 'axios';
+import type { Mode } from '../auth/caller.js';
+import { Clock } from '../common/clock.js';
+import { AppConfig } from '../config/app-config.js';
+import { HostResolver } from './host-resolver.js';
+import { PinnedPools } from './pinned-pools.js';
+import { type Answer, type SendErrorCode, SendFailure } from './send-failure.js';
+import { undiciAdapter } from './undici-adapter.js';
+import { makeUrlPolicy } from './url-policy.js';
+
+/** Past this much of an answer the socket is destroyed; the attempt keeps the status that it got. */
+const MAX_ANSWER_BYTES = 65_536;
+const USER_AGENT = 'Signalpost/1 (webhooks)';
+
+export interface SendInput {
+  readonly url: string;
+  readonly mode: Mode;
+  /** The endpoint's own headers (already judged) and those of the signature. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** For the whole exchange, from DNS to the last byte. */
+  readonly timeoutMs: number;
+  /** Ends the attempt at once, as code `reset`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What happened to one request. The answer was whole (or reached its cap) when `error` is null. */
+export interface SendResult {
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly statusCode: number | null;
+  /** The header as it came, unparsed. */
+  readonly retryAfter: string | null;
+  /** `message` is for the merchant and never holds an address. */
+  readonly error: { readonly code: SendErrorCode; readonly message: string } | null;
+  /** The first bytes of the answer as text that PostgreSQL takes; null without a status. */
+  readonly responseBody: string | null;
+  readonly responseTruncated: boolean;
+}
+
+/** Sends webhooks: vetted, pinned and bounded as the documentation of the sender's safety says. It never throws. */
+@Injectable()
+export class WebhookClient implements OnModuleDestroy {
+  private readonly pools: Record<Mode, PinnedPools>;
+  private readonly http: Record<Mode, AxiosInstance>;
+
+  constructor(
+    config: AppConfig,
+    resolver: HostResolver,
+    private readonly clock: Clock,
+  ) {
+    const policy = makeUrlPolicy(config.webhookAllowedPrivateCidrs, config.webhookAllowedPorts);
+    this.pools = { test: new PinnedPools('test', policy, resolver), live: new PinnedPools('live', policy, resolver) };
+    const httpFor = (mode: Mode) => makeHttp(undiciAdapter(mode, policy, this.pools[mode]));
+    this.http = { test: httpFor('test'), live: httpFor('live') };
+  }
+
+  async send(input: SendInput): Promise<SendResult> {
+    const startedAt = this.clock.now();
+    const startedMs = this.clock.monotonicMs();
+    let answer: Answer | null;
+    let failure: SendFailure | null = null;
+    try {
+      const response = await this.http[input.mode].request<Answer>({
+        url: input.url,
+        headers: {
+          'user-agent': USER_AGENT,
+          ...input.headers,
+          'content-type': 'application/json',
+          'accept-encoding': 'identity',
+        },
+        data: input.body,
+        timeout: input.timeoutMs,
+        signal: input.signal,
+      });
+      answer = response.data;
+    } catch (error) {
+      failure = error instanceof SendFailure ? error : unexpectedFailure(error);
+      answer = failure.answer;
+    }
+    return {
+      startedAt,
+      durationMs: Math.round(this.clock.monotonicMs() - startedMs),
+      statusCode: answer?.statusCode ?? null,
+      retryAfter: answer?.retryAfter ?? null,
+      error: failure && { code: failure.code, message: failure.message },
+      responseBody: answer && toText(answer),
+      responseTruncated: answer?.truncated ?? false,
+    };
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all([this.pools.test.destroy(), this.pools.live.destroy()]);
+  }
+}
+
+/** Axios without what would change bytes or outcomes: no transforms, no default headers, any status is an answer. */
+function makeHttp(adapter: ReturnType<typeof undiciAdapter>): AxiosInstance {
+  const http = axios.create({
+    adapter,
+    method: 'post',
+    maxContentLength: MAX_ANSWER_BYTES,
+    maxRedirects: 0,
+    proxy: false,
+    transformRequest: [],
+    transformResponse: [],
+    validateStatus: null,
+  });
+  http.defaults.headers = {} as typeof http.defaults.headers;
+  return http;
+}
+
+/** Axios itself refuses a request whose signal was aborted before it began; anything else is a fault of ours. */
+function unexpectedFailure(error: unknown): SendFailure {
+  if (axios.isCancel(error)) return new SendFailure('reset', 'Signalpost ended this attempt before it began.');
+  return new SendFailure('protocol', 'The request could not be made.', { cause: error });
+}
+
+/** UTF-8 with replacements, cut at a whole character, without NUL, which PostgreSQL does not store. */
+function toText(answer: Answer): string {
+  const text = answer.truncated
+    ? new TextDecoder().decode(answer.body, { stream: true })
+    : answer.body.toString('utf8');
+  return text.replaceAll('\0', '\ufffd');
+}
