@@ -1,0 +1,50 @@
+import { maskJson, maskText } from './masked-text.js';
+
+describe('maskText', () => {
+  it.each([
+    ['paid with 4111111111111111 today', 'paid with ****1111 today'],
+    ['4111 1111 1111 1111', '****1111'],
+    ['4111-1111-1111-1111 exp 12/29', '****1111 exp 12/29'],
+    ['order 12 4111 1111 1111 1111 12/29', 'order 12 ****1111 12/29'],
+    ['378282246310005', '****0005'],
+    ['card5555555555554444x', 'card****4444x'],
+    ['key sk_live_abcdefghijkl0123456789ABCDEFGHIJ012345', 'key sk_live_****'],
+    ['(ak_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL)', '(ak_****)'],
+    ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_****'],
+    ['Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', 'Bearer eyJ****'],
+  ])('covers %s', (text, masked) => {
+    expect(maskText(text)).toBe(masked);
+  });
+
+  it.each([
+    'INV-2026-1071',
+    'pay_5ef997d7efe8443',
+    'at 2026-11-02T21:25:52.000Z',
+    '+22971510758',
+    '1793577600000',
+    '4111111111111112',
+    'pk_test_abcdefghijkl0123456789ABCDEFGHIJ012345',
+    'make_up whsec_ eyJ',
+  ])('leaves %s', (text) => {
+    expect(maskText(text)).toBe(text);
+  });
+
+  it('takes time in proportion to the length', () => {
+    const started = performance.now();
+    maskText('1 '.repeat(8_000));
+    maskText('4'.repeat(16_000));
+    maskText('sk_test_'.repeat(2_000));
+    expect(performance.now() - started).toBeLessThan(200);
+  });
+});
+
+describe('maskJson', () => {
+  it('covers texts, numbers and names at any depth, and leaves the rest as it is', () => {
+    expect(maskJson({ a: [4111111111111111, { '4111111111111111': 'x' }], b: null, c: 2500, d: true })).toEqual({
+      a: ['****1111', { '****1111': 'x' }],
+      b: null,
+      c: 2500,
+      d: true,
+    });
+  });
+});
