@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import type { Tenant } from '../auth/caller.js';
+import { AppError } from '../common/app-error.js';
+import { Clock } from '../common/clock.js';
+import { uuidTime } from '../common/ids.js';
+import { type ListResponse, toList, toPage } from '../common/pagination.js';
+import { retentionStartMs } from '../common/retention.js';
+import { AppConfig } from '../config/app-config.js';
+import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
+import {
+  type DeliveriesQuery,
+  type DeliveryResponse,
+  type DeliverySummaryResponse,
+  toDeliveryFilters,
+  toDeliveryResponse,
+  toDeliverySummaryResponse,
+} from './deliveries.dto.js';
+
+/** Deliveries as people read them: within the retention, unfinished and ended ones alike. */
+@Injectable()
+export class DeliveriesService {
+  constructor(
+    private readonly repository: DeliveriesQueryRepository,
+    private readonly config: AppConfig,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws AppError 422 for a reversed interval or a wrong cursor. */
+  async list(tenant: Tenant, query: DeliveriesQuery): Promise<ListResponse<DeliverySummaryResponse>> {
+    const page = toPage(query, 'del');
+    const filters = toDeliveryFilters(query, this.startMs());
+    const rows = await this.repository.list(tenant, filters, page);
+    return toList(rows, page.limit, (row) => toDeliverySummaryResponse(row, tenant.mode), page.before !== null);
+  }
+
+  /** @throws AppError `not_found`. */
+  async get(tenant: Tenant, id: string): Promise<DeliveryResponse> {
+    const isKept = uuidTime(id) >= this.startMs();
+    const row = isKept ? await this.repository.find(tenant, id, this.attemptsFrom()) : null;
+    if (!row) throw new AppError('not_found', 'There is no such delivery.');
+    return toDeliveryResponse(row, tenant.mode);
+  }
+
+  /** The time from which attempts are shown. */
+  attemptsFrom(): Date {
+    return new Date(retentionStartMs(this.clock.now(), this.config.attemptRetentionDays));
+  }
+
+  private startMs(): number {
+    return retentionStartMs(this.clock.now(), this.config.retentionDays);
+  }
+}
