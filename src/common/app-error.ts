@@ -8,9 +8,14 @@ export interface FieldError {
 /** Every code that an answer can carry, with its status, its title and the sentence shown at `/docs/errors`. */
 export const ERROR_CODES = {
   malformed_json: [400, 'Malformed JSON', 'The body is not valid JSON in UTF-8, or an object names a key twice.'],
+  malformed_request: [400, 'Malformed request', 'The request is not valid HTTP, or broke off before its end.'],
   body_required: [400, 'Body required', 'This operation needs a JSON object as its body.'],
   key_in_query: [400, 'Key in query string', 'An API key was sent in the query string; send it as a bearer token.'],
-  admin_header: [400, 'Misplaced admin header', 'Signalpost-* headers need an admin key, and account and mode together.'],
+  admin_header: [
+    400,
+    'Misplaced admin header',
+    'Signalpost-* headers need an admin key, and account and mode together.',
+  ],
   acting_headers_required: [
     400,
     'Account and mode required',
@@ -35,11 +40,16 @@ export const ERROR_CODES = {
     'A key that must stay on servers was used from a web page: regenerate it.',
   ],
   event_type_reserved: [403, 'Event type reserved', 'Only the system publishes events of this type.'],
-  live_publishing_disabled: [403, 'Live publishing disabled', 'In live mode only the platform publishes for this account.'],
+  live_publishing_disabled: [
+    403,
+    'Live publishing disabled',
+    'In live mode only the platform publishes for this account.',
+  ],
   not_found: [404, 'Not found', 'There is no such route or object in this account and mode.'],
   method_not_allowed: [405, 'Method not allowed', 'The route exists for other methods; see the Allow header.'],
   limit_reached: [409, 'Limit reached', 'The account has as many of these as it may have.'],
   delivery_ended: [409, 'Delivery ended', 'The delivery has ended and never changes.'],
+  request_timeout: [408, 'Request timeout', 'The request did not arrive in time.'],
   external_id_conflict: [409, 'Conflict', 'The external_id was used before with other content.'],
   operation_conflict: [409, 'Operation conflict', 'The kind and the currency of an operation never change.'],
   idempotency_in_progress: [409, 'Request in progress', 'A request with this Idempotency-Key is still running.'],
@@ -53,6 +63,7 @@ export const ERROR_CODES = {
   unsupported_media_type: [415, 'Unsupported media type', 'Send application/json.'],
   invalid_input: [422, 'Invalid input', 'Fields or parameters are wrong; errors names each.'],
   idempotency_key_reused: [422, 'Idempotency key reused', 'The Idempotency-Key was used before with another body.'],
+  headers_too_large: [431, 'Headers too large', 'The URL and the headers together are over 16 KiB.'],
   rate_limited: [429, 'Too many requests', 'Wait as Retry-After says.'],
   internal: [500, 'Internal error', 'Something went wrong here; the request id helps us find it.'],
   unavailable: [503, 'Unavailable', 'The service cannot answer right now; try again.'],
@@ -88,8 +99,12 @@ export class AppError extends Error {
 
   /** 422 `invalid_input` that names every wrong field. */
   static invalid(errors: readonly FieldError[]): AppError {
-    return new AppError('invalid_input', errors.length === 1 ? '1 field is wrong.' : `${errors.length} fields are wrong.`, {
-      errors,
-    });
+    return new AppError(
+      'invalid_input',
+      errors.length === 1 ? '1 field is wrong.' : `${errors.length} fields are wrong.`,
+      {
+        errors,
+      },
+    );
   }
 }

@@ -8,15 +8,17 @@ const ISO_TIME =
 export function parseTime(text: string): string | null {
   const match = ISO_TIME.exec(text);
   if (match === null) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as number[];
+  const part = (index: number): number => Number(match[index] ?? 0);
+  const [year, month, day] = [part(1), part(2), part(3)];
+  const [hour, minute, second] = [part(4), part(5), part(6)];
   const milliseconds = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
-  const offsetHour = Number(match[9] ?? 0);
-  const offsetMinute = Number(match[10] ?? 0);
-  if (hour! > 23 || minute! > 59 || second! > 59 || offsetHour > 23 || offsetMinute > 59 || year === 0) return null;
+  const offsetHour = part(9);
+  const offsetMinute = part(10);
+  if (hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59 || year === 0) return null;
   const local = new Date(0);
-  local.setUTCFullYear(year!, month! - 1, day);
-  if (local.getUTCMonth() !== month! - 1 || local.getUTCDate() !== day) return null;
-  local.setUTCHours(hour!, minute, second, milliseconds);
+  local.setUTCFullYear(year, month - 1, day);
+  if (local.getUTCMonth() !== month - 1 || local.getUTCDate() !== day) return null;
+  local.setUTCHours(hour, minute, second, milliseconds);
   const offsetMinutes = (offsetHour * 60 + offsetMinute) * (match[8] === '-' ? -1 : 1);
   const utc = new Date(local.getTime() - offsetMinutes * 60_000).toISOString();
   return utc.length === 24 && !utc.startsWith('0000') ? utc : null;

@@ -1,0 +1,23 @@
+/** Connections lost or refused (class 08), servers that stop or start, too many connections, and queries cut for time. */
+const PASSING_SQL_STATES = /^(08...|57P0[123]|53300|57014)$/;
+const PASSING_NETWORK_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+/** The pool and the client of pg throw these without a code. */
+const PASSING_MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Query read timeout/i;
+
+/** Whether `error` says that the database cannot answer right now, so that the same request may succeed soon. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && (PASSING_SQL_STATES.test(code) || PASSING_NETWORK_CODES.has(code))) return true;
+  if (PASSING_MESSAGES.test(error.message)) return true;
+  const causes = error instanceof AggregateError ? (error.errors as unknown[]) : [error.cause];
+  return causes.some((cause) => cause !== undefined && isDatabaseUnavailable(cause));
+}

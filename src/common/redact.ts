@@ -1,0 +1,64 @@
+const SECRET_FIELD =
+  /authorization|cookie|password|passwd|secret|token|pepper|credential|(?:^|[._-])key$|[a-z]Key$|^pass$|keys$|signature/i;
+/** What a secret looks like wherever it stands: our keys, signing secrets, bearer values, passwords in URLs. */
+const SECRET_SHAPES: readonly [RegExp, string][] = [
+  [/\b((?:pk|sk|rk)_(?:test|live)_)[0-9A-Za-z]{8,}/g, '$1[redacted]'],
+  [/\b(ak_)[0-9A-Za-z]{20,}/g, '$1[redacted]'],
+  [/\b(whsec_|whsk_)[0-9A-Za-z+/=_-]+/g, '$1[redacted]'],
+  [/\b(Bearer\s+)[^\s",;]+/gi, '$1[redacted]'],
+  [/(:\/\/[^\s:/@]*:)[^\s/@]+@/g, '$1[redacted]@'],
+];
+const CARD_SHAPE = /(?<![0-9A-Za-z.-])\d(?:[ -]?\d){12,18}(?![0-9A-Za-z-])/g;
+const REDACTED = '[redacted]';
+const MAX_DEPTH = 8;
+
+/** `text` without what looks like a key, a signing secret, a bearer value, a password in a URL or a card number. */
+export function redactText(text: string): string {
+  let redacted = text;
+  if (redacted.includes('_') || redacted.includes('://') || /bearer/i.test(redacted)) {
+    for (const [shape, replacement] of SECRET_SHAPES) redacted = redacted.replace(shape, replacement);
+  }
+  return redacted.length < 13
+    ? redacted
+    : redacted.replace(CARD_SHAPE, (digits) => (isCard(digits) ? REDACTED : digits));
+}
+
+/** A copy of `value` whose secret fields and secret-looking texts are gone; errors keep type, message, code and stack. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (depth > MAX_DEPTH || ArrayBuffer.isView(value)) return REDACTED;
+  if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
+  if (value instanceof Error) return redactError(value, depth);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      name,
+      item !== null && SECRET_FIELD.test(name) ? REDACTED : redact(item, depth + 1),
+    ]),
+  );
+}
+
+/** A driver's error also carries the statement's values: only what is named here is kept. */
+function redactError(error: Error & { code?: unknown; constraint?: unknown }, depth: number): object {
+  return {
+    type: error.name,
+    message: redactText(error.message),
+    stack: redactText(error.stack ?? ''),
+    ...(error.code === undefined ? {} : { code: error.code }),
+    ...(error.constraint === undefined ? {} : { constraint: error.constraint }),
+    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
+    ...(error instanceof AggregateError ? { errors: redact(error.errors, depth + 1) } : {}),
+  };
+}
+
+/** The checksum of card numbers (ISO/IEC 7812, Luhn), which spares most other long numbers. */
+function isCard(text: string): boolean {
+  const digits = text.replace(/\D/g, '');
+  let sum = 0;
+  for (let index = 0; index < digits.length; index += 1) {
+    const digit = Number(digits[digits.length - 1 - index]);
+    const doubled = index % 2 === 1 ? digit * 2 : digit;
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}
