@@ -222,6 +222,10 @@ CREATE TABLE signalpost.webhook_endpoints (
   metadata json NOT NULL DEFAULT '{}',
   -- Rises with every change of what the dispatcher must know, so that it knows when to read again.
   revision bigint NOT NULL DEFAULT 1,
+  -- Rises when the endpoint is disabled: unfinished deliveries of an earlier epoch count as skipped from that moment.
+  epoch integer NOT NULL DEFAULT 1,
+  -- Set when it is disabled or deleted, until a job has ended the rows that this left unfinished.
+  has_leftovers boolean NOT NULL DEFAULT false,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   updated_at timestamptz(3) NOT NULL DEFAULT now(),
   deleted_at timestamptz(3),
@@ -229,6 +233,7 @@ CREATE TABLE signalpost.webhook_endpoints (
   CHECK ((status = 'disabled') = (disabled_at IS NOT NULL)),
   CHECK ((status = 'disabled') = (disabled_reason IS NOT NULL))
 );
+CREATE INDEX webhook_endpoints_leftovers ON signalpost.webhook_endpoints (account_id, mode, id) WHERE has_leftovers;
 
 CREATE TABLE signalpost.webhook_secrets (
   account_id uuid NOT NULL,
@@ -259,6 +264,8 @@ CREATE TABLE signalpost.pending_deliveries (
   mode text NOT NULL,
   id uuid NOT NULL,
   endpoint_id uuid NOT NULL,
+  -- The endpoint's epoch at planning; a row of an earlier epoch counts as skipped.
+  endpoint_epoch integer NOT NULL,
   event_id uuid NOT NULL,
   event_type text NOT NULL,
   operation_id text,
@@ -275,11 +282,13 @@ CREATE TABLE signalpost.pending_deliveries (
   crash_count smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
-CREATE INDEX pending_deliveries_due ON signalpost.pending_deliveries (account_id, mode, endpoint_id, due_at, id);
-CREATE INDEX pending_deliveries_order ON signalpost.pending_deliveries (account_id, mode, endpoint_id, order_key, id)
+CREATE INDEX pending_deliveries_due ON signalpost.pending_deliveries (account_id, mode, endpoint_id, endpoint_epoch, due_at, id);
+CREATE INDEX pending_deliveries_order
+  ON signalpost.pending_deliveries (account_id, mode, endpoint_id, order_key, endpoint_epoch, id)
   WHERE order_key IS NOT NULL;
 -- A first delivery shares its event's millisecond and is found by it; only the others need an index on the event.
-CREATE INDEX pending_deliveries_resent ON signalpost.pending_deliveries (account_id, mode, event_id) WHERE trigger <> 'event';
+CREATE INDEX pending_deliveries_resent ON signalpost.pending_deliveries (account_id, mode, event_id)
+  WHERE trigger <> 'event';
 
 -- Ended deliveries; a row never changes.
 CREATE TABLE signalpost.deliveries (

@@ -233,10 +233,10 @@ BEGIN
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
   -- from it; of the endpoints, an account has 50 at most, read by primary key.
   INSERT INTO signalpost.pending_deliveries AS target (
-    account_id, mode, id, endpoint_id, event_id, event_type, operation_id, order_key, due_at)
+    account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, order_key, due_at)
   SELECT w.account_id, w.mode,
          (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
-         w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
+         w.id, w.epoch, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
          CASE WHEN w.ordering = 'operation' THEN e.operation_id END, to_timestamp(times[e.ledger] / 1000.0)
   FROM signalpost.webhook_endpoints w
   JOIN unnest(event_ledgers, event_id_tails, event_types, event_operation_ids) AS e (ledger, id_tail, type, operation_id)

@@ -1,4 +1,6 @@
-import type { SchemaObject } from '@nestjs/swagger/dist/interfaces/open-api-spec.interface.js';
+import type { ApiBody } from '@nestjs/swagger';
+
+type SchemaObject = Exclude<Extract<Parameters<typeof ApiBody>[0], { schema: unknown }>['schema'], { $ref: string }>;
 
 const nullableText = (description: string, example: string, maxLength: number, pattern?: string): SchemaObject => ({
   type: 'string',

@@ -1,0 +1,210 @@
+import { Injectable } from '@nestjs/common';
+import type { Mode } from '../auth/caller.js';
+import { Database, type Statement } from '../database/database.js';
+import type { LaneId } from './lane-signals.js';
+import { settleArguments, type Settlement } from './settle-arguments.js';
+
+export interface LaneClaim {
+  readonly lane: LaneId;
+  /** How many deliveries it may have claimed now. */
+  readonly room: number;
+  /** Whether to look for deliveries that wait for an earlier one which is gone: a new owner does not know. */
+  readonly recheckWaiting: boolean;
+}
+
+export interface ClaimedDelivery {
+  readonly lane: LaneId;
+  readonly id: string;
+  readonly dueAt: Date;
+  /** The endpoint's revision; another one than before: its settings must be read again. */
+  readonly revision: number;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly operationId: string | null;
+  /** Attempts so far. */
+  readonly attemptCount: number;
+  readonly firstAttemptAt: Date | null;
+  /** The event's stored bytes. */
+  readonly body: string;
+}
+
+/** How an owned lane stands after a claim. */
+export interface LaneState {
+  readonly lane: LaneId;
+  readonly gen: string;
+  /** False where the endpoint or its account takes no deliveries now. */
+  readonly isOpen: boolean;
+  /** When the next delivery that was not due will be; null: none. */
+  readonly nextDueAt: Date | null;
+}
+
+export interface Claim {
+  readonly deliveries: readonly ClaimedDelivery[];
+  /** Of the lanes owned; one that was asked for and is missing is another's. */
+  readonly lanes: readonly LaneState[];
+}
+
+/** Lock, index and guarantee: migrations/functions/claim_deliveries.sql. */
+const CLAIM: Statement = {
+  name: 'claim_deliveries',
+  text: `SELECT * FROM signalpost.claim_deliveries($1::uuid, $2::bigint, $3::uuid[], $4::text[], $5::uuid[],
+    $6::integer[], $7::boolean[], $8::uuid[])`,
+};
+
+/** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
+const SETTLE: Statement = {
+  name: 'settle_deliveries',
+  text: `SELECT signalpost.settle_deliveries($1::uuid, $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
+    $7::integer[], $8::text[], $9::text[], $10::bigint[], $11::uuid[], $12::timestamptz[], $13::integer[],
+    $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::uuid[], $21::text[],
+    $22::uuid[], $23::boolean[], $24::integer[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+    AS settled`,
+};
+
+/**
+ * Lanes without an owner whose time has come, oldest first. Index: lanes_free. Reads only: claiming takes them, and of
+ * two dispatchers that find the same lane one gets it.
+ */
+const FIND_READY: Statement = {
+  name: 'lanes_find_ready',
+  text: `
+    SELECT l.account_id, l.mode, l.endpoint_id
+    FROM signalpost.lanes l
+    WHERE l.owner IS NULL AND l.wake_at <= now()
+    ORDER BY l.wake_at
+    LIMIT $1`,
+};
+
+/**
+ * Gives lanes back with the time of their first delivery. The wake-up cannot be lost here: the lane's generation and
+ * its queue are read in one snapshot, and the lane is written only if its generation, which every writer of the queue
+ * raises in its own transaction, is still that when the lock is held.
+ * Lock: the lanes, SKIP LOCKED: one that a writer holds stays owned until the next try.
+ */
+const PARK: Statement = {
+  name: 'lanes_park',
+  text: `
+    WITH seen AS MATERIALIZED (
+      SELECT l.account_id, l.mode, l.endpoint_id, l.gen,
+             CASE WHEN g.is_open THEN (
+               SELECT q.due_at FROM signalpost.pending_deliveries q
+               WHERE q.account_id = l.account_id AND q.mode = l.mode AND q.endpoint_id = l.endpoint_id
+                 AND q.account_id = ANY ($2)
+               ORDER BY q.due_at LIMIT 1
+             ) END AS next_due_at
+      FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::boolean[]) AS g (account_id, mode, endpoint_id, is_open)
+      JOIN signalpost.lanes l ON l.account_id = g.account_id AND l.mode = g.mode AND l.endpoint_id = g.endpoint_id
+      WHERE l.account_id = ANY ($2) AND l.owner = $1
+    ), parkable AS MATERIALIZED (
+      SELECT l.account_id, l.mode, l.endpoint_id, seen.next_due_at
+      FROM seen
+      JOIN signalpost.lanes l
+        ON l.account_id = seen.account_id AND l.mode = seen.mode AND l.endpoint_id = seen.endpoint_id
+      WHERE l.account_id = ANY ($2) AND l.owner = $1 AND l.gen = seen.gen
+      FOR NO KEY UPDATE OF l SKIP LOCKED
+    )
+    UPDATE signalpost.lanes AS target
+    SET owner = NULL, wake_at = coalesce(parkable.next_due_at, 'infinity')
+    FROM parkable
+    WHERE target.account_id = ANY ($2) AND target.account_id = parkable.account_id
+      AND target.mode = parkable.mode AND target.endpoint_id = parkable.endpoint_id
+    RETURNING target.account_id, target.mode, target.endpoint_id`,
+};
+
+interface ClaimRow {
+  lane: number;
+  id: string | null;
+  due_at: Date | null;
+  gen: string;
+  open: boolean;
+  revision: string;
+  event_id: string;
+  event_type: string;
+  operation_id: string | null;
+  attempt_count: number;
+  first_attempt_at: Date | null;
+  body: string;
+}
+
+interface LaneRow {
+  account_id: string;
+  mode: Mode;
+  endpoint_id: string;
+}
+
+/** The transitions of unfinished deliveries that a lane's owner makes, each one statement, fenced by its token. */
+@Injectable()
+export class LaneQueueRepository {
+  constructor(private readonly database: Database) {}
+
+  async findReadyLanes(limit: number): Promise<LaneId[]> {
+    const rows = await this.database.rows<LaneRow>(FIND_READY, [limit]);
+    return rows.map(toLaneId);
+  }
+
+  /** Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air already. */
+  async claim(token: string, batch: number, claims: readonly LaneClaim[], inFlight: readonly string[]): Promise<Claim> {
+    const rows = await this.database.rows<ClaimRow>(CLAIM, [
+      token,
+      batch,
+      ...laneColumns(claims.map((claim) => claim.lane)),
+      claims.map((claim) => claim.room),
+      claims.map((claim) => claim.recheckWaiting),
+      inFlight,
+    ]);
+    const deliveries: ClaimedDelivery[] = [];
+    const lanes: LaneState[] = [];
+    for (const row of rows) {
+      const { lane } = claims[row.lane - 1]!;
+      if (row.id === null) lanes.push({ lane, gen: row.gen, isOpen: row.open, nextDueAt: finite(row.due_at) });
+      else deliveries.push(toClaimed(row, row.id, lane));
+    }
+    return { deliveries, lanes };
+  }
+
+  /** The settlements that took effect, by index; null when the lease is lost and nothing was written. */
+  async settle(
+    token: string,
+    finishedBatches: readonly number[],
+    settlements: readonly Settlement[],
+  ): Promise<number[] | null> {
+    const values = [token, finishedBatches, ...settleArguments(settlements)];
+    const [row] = await this.database.rows<{ settled: number[] | null }>(SETTLE, values);
+    return row!.settled?.map((number) => number - 1) ?? null;
+  }
+
+  /** Gives back the lanes that nothing was added to meanwhile; returns those. A closed lane sleeps until it is woken. */
+  async park(token: string, lanes: readonly { lane: LaneId; isOpen: boolean }[]): Promise<LaneId[]> {
+    const columns = laneColumns(lanes.map(({ lane }) => lane));
+    const rows = await this.database.rows<LaneRow>(PARK, [token, ...columns, lanes.map(({ isOpen }) => isOpen)]);
+    return rows.map(toLaneId);
+  }
+}
+
+function laneColumns(lanes: readonly LaneId[]): [string[], string[], string[]] {
+  return [lanes.map((lane) => lane[0]), lanes.map((lane) => lane[1]), lanes.map((lane) => lane[2])];
+}
+
+function toLaneId(row: LaneRow): LaneId {
+  return [row.account_id, row.mode, row.endpoint_id];
+}
+
+function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
+  return {
+    lane,
+    id,
+    dueAt: row.due_at!,
+    revision: Number(row.revision),
+    eventId: row.event_id,
+    eventType: row.event_type,
+    operationId: row.operation_id,
+    attemptCount: row.attempt_count,
+    firstAttemptAt: row.first_attempt_at,
+    body: row.body,
+  };
+}
+
+/** pg reads `infinity` as the number Infinity. */
+function finite(time: Date | number | null): Date | null {
+  return time instanceof Date ? time : null;
+}

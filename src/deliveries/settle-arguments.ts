@@ -1,0 +1,73 @@
+import { newUuid, uuidTail } from '../common/ids.js';
+import { searchText } from '../common/search-text.js';
+import type { LaneId } from './lane-signals.js';
+
+export type DeliveryEnd = 'succeeded' | 'failed' | 'cancelled';
+export type EndReason = 'exhausted' | 'poison' | 'expired' | 'gone';
+
+/** What one attempt brought, as it is recorded. */
+export interface AttemptRecord {
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly outcome: 'succeeded' | 'failed';
+  readonly statusCode: number | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly responseBody: string | null;
+  readonly responseTruncated: boolean;
+}
+
+export interface SettlementLog {
+  readonly action: string;
+  readonly status: 'succeeded' | 'failed' | 'info';
+  readonly description: string;
+}
+
+/** One attempt's outcome with the transition it makes: an end, or a wait until the next attempt. */
+export interface Settlement {
+  readonly lane: LaneId;
+  readonly deliveryId: string;
+  /** The attempt's number, from 1. */
+  readonly number: number;
+  readonly attempt: AttemptRecord;
+  readonly next: { readonly end: DeliveryEnd; readonly reason: EndReason | null } | { readonly waitMs: number };
+  /** Whether the endpoint's run of failures begins (true) or ends (false) here; null: it stays as it is. */
+  readonly failingBegins: boolean | null;
+  readonly log: SettlementLog | null;
+}
+
+/** The parallel arrays of settle_deliveries after its first two parameters. */
+export function settleArguments(settlements: readonly Settlement[]): unknown[] {
+  const failing = settlements.filter(({ failingBegins }) => failingBegins !== null);
+  const logged = settlements.flatMap(({ log }, index) => (log === null ? [] : [{ log, row: index + 1 }]));
+  const attempts = settlements.map(({ attempt }) => attempt);
+  return [
+    settlements.map(({ lane }) => lane[0]),
+    settlements.map(({ lane }) => lane[1]),
+    settlements.map(({ deliveryId }) => deliveryId),
+    settlements.map(({ lane }) => lane[2]),
+    settlements.map(({ number }) => number),
+    settlements.map(({ next }) => ('end' in next ? next.end : '')),
+    settlements.map(({ next }) => ('end' in next ? (next.reason ?? '') : '')),
+    settlements.map(({ next }) => ('end' in next ? 0 : Math.round(next.waitMs))),
+    attempts.map(({ startedAt }) => newUuid(startedAt.getTime())),
+    attempts.map(({ startedAt }) => startedAt.toISOString()),
+    attempts.map(({ durationMs }) => Math.round(durationMs)),
+    attempts.map(({ outcome }) => outcome),
+    attempts.map(({ statusCode }) => statusCode),
+    attempts.map(({ errorCode }) => errorCode),
+    attempts.map(({ errorMessage }) => errorMessage),
+    attempts.map(({ responseBody }) => responseBody),
+    attempts.map(({ responseTruncated }) => responseTruncated),
+    failing.map(({ lane }) => lane[0]),
+    failing.map(({ lane }) => lane[1]),
+    failing.map(({ lane }) => lane[2]),
+    failing.map(({ failingBegins }) => failingBegins),
+    logged.map(({ row }) => row),
+    logged.map(() => uuidTail(Math.floor(Math.random() * 4096))),
+    logged.map(({ log }) => log.action),
+    logged.map(({ log }) => log.status),
+    logged.map(({ log }) => log.description),
+    logged.map(({ log }) => searchText(log.description)),
+  ];
+}

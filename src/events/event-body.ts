@@ -1,0 +1,67 @@
+import { encodeId } from '../common/ids.js';
+import type { Mode } from '../auth/caller.js';
+import type { OperationState } from './operation-state.js';
+
+/** The parts of an event's body that are known before its id, sequence and time are given; see publish_events.sql. */
+export interface EventBodyParts {
+  readonly toSequence: string;
+  readonly toCreated: string;
+  readonly tail: string;
+}
+
+export interface EventBodyInput {
+  readonly accountId: string;
+  readonly mode: Mode;
+  readonly type: string;
+  readonly source: string;
+  readonly externalId: string | null;
+  readonly occurredAtMs: number;
+  readonly operation: { snapshot: OperationState; previousStatus: string | null; stale: boolean } | null;
+  readonly data: unknown;
+}
+
+/** Serialises an event once; the bytes that come of it are stored, signed, sent and read. */
+export function renderEventBody(input: EventBodyInput): EventBodyParts {
+  const externalId = input.externalId === null ? 'null' : JSON.stringify(input.externalId);
+  return {
+    toSequence:
+      `","object":"event","account":"${accountIdText(input.accountId)}","mode":"${input.mode}",` +
+      `"type":"${input.type}","source":"${input.source}","external_id":${externalId},"sequence":`,
+    toCreated: `,"occurred_at":"${new Date(input.occurredAtMs).toISOString()}","created_at":"`,
+    tail: `","operation":${renderOperation(input.operation)},"data":${JSON.stringify(input.data)}}`,
+  };
+}
+
+function renderOperation(operation: EventBodyInput['operation']): string {
+  if (operation === null) return 'null';
+  const { snapshot, previousStatus, stale } = operation;
+  return JSON.stringify({
+    id: snapshot.id,
+    kind: snapshot.kind,
+    status: snapshot.status,
+    previous_status: previousStatus,
+    version: snapshot.version,
+    stale,
+    amount: snapshot.amount,
+    currency: snapshot.currency,
+    reference: snapshot.reference,
+    channel: snapshot.channel,
+    customer: snapshot.customer,
+    cause: snapshot.cause,
+    metadata: snapshot.metadata,
+  });
+}
+
+const accountIdTexts = new Map<string, string>();
+const MAX_ACCOUNT_TEXTS = 10_000;
+
+/** Encoding an id costs more than the rest of a small body; a process meets the same accounts again and again. */
+function accountIdText(accountId: string): string {
+  let text = accountIdTexts.get(accountId);
+  if (text === undefined) {
+    if (accountIdTexts.size >= MAX_ACCOUNT_TEXTS) accountIdTexts.clear();
+    text = encodeId('acct', accountId);
+    accountIdTexts.set(accountId, text);
+  }
+  return text;
+}

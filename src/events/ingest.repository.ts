@@ -1,0 +1,224 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Mode, Tenant } from '../auth/caller.js';
+import { uuidFrom } from '../common/ids.js';
+import { Database, type Statement } from '../database/database.js';
+import {
+  ledgerKey,
+  objectKey,
+  requestKey,
+  type IdempotentRequest,
+  type IngestSnapshot,
+  type StoredError,
+  type StoredOutcome,
+} from './ingest-snapshot.js';
+import type { Cause, Customer, OperationState } from './operation-state.js';
+import { PUBLISH_EVENTS, type PublishArguments } from './publish-arguments.js';
+
+/** What a flush needs to know: everything its units could meet. */
+export interface SnapshotRequest {
+  readonly ledgers: readonly Tenant[];
+  readonly operations: readonly { tenant: Tenant; id: string }[];
+  readonly externalIds: readonly { tenant: Tenant; id: string }[];
+  readonly requests: readonly IdempotentRequest[];
+}
+
+export interface PublishReceipt {
+  /** Per ledger: its sequence before this call and the millisecond of the new ids. */
+  readonly ledgers: readonly (readonly [lastSequenceBefore: number, ms: number])[];
+  /** The lanes that got deliveries to send. */
+  readonly lanes: readonly (readonly [accountId: string, mode: Mode, endpointId: string])[];
+}
+
+/**
+ * One statement, so that the ledgers' sequences and everything read beside them are of one snapshot: a ledger that
+ * still stands at its sequence when it is locked has had no change of any kind in between.
+ * Index: primary keys throughout.
+ */
+const READ_SNAPSHOT: Statement = {
+  name: 'ingest_read_snapshot',
+  text: `
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms,
+      (SELECT json_agg(json_build_array(l.account_id, l.mode, l.last_sequence))
+       FROM unnest($1::uuid[], $2::text[]) AS g (account_id, mode)
+       JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode
+       WHERE l.account_id = ANY ($1)) AS ledgers,
+      (SELECT json_agg(json_build_array(o.account_id, o.mode, o.id, o.kind, o.status, o.version, o.amount, o.currency,
+                o.reference, o.channel, o.customer, o.cause_code, o.cause_description, o.metadata,
+                (extract(epoch FROM o.created_at) * 1000)::bigint, (extract(epoch FROM o.updated_at) * 1000)::bigint))
+       FROM unnest($3::uuid[], $4::text[], $5::text[]) AS g (account_id, mode, id)
+       JOIN signalpost.operations o ON o.account_id = g.account_id AND o.mode = g.mode AND o.id = g.id
+       WHERE o.account_id = ANY ($1)) AS operations,
+      (SELECT json_agg(json_build_array(x.account_id, x.mode, x.external_id, x.event_id, encode(x.content_hash, 'hex')))
+       FROM unnest($6::uuid[], $7::text[], $8::text[]) AS g (account_id, mode, external_id)
+       JOIN signalpost.external_ids x
+         ON x.account_id = g.account_id AND x.mode = g.mode AND x.external_id = g.external_id
+       WHERE x.account_id = ANY ($1)) AS external_ids,
+      (SELECT json_agg(json_build_array(k.account_id, k.mode, k.caller_class, k.path, k.key,
+                encode(k.body_hash, 'hex'), k.response))
+       FROM unnest($9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[])
+         AS g (account_id, mode, caller_class, path, key)
+       JOIN signalpost.idempotency_keys k
+         ON k.account_id = g.account_id AND k.mode = g.mode AND k.caller_class = g.caller_class
+         AND k.method = 'POST' AND k.path = g.path AND k.key = g.key
+       WHERE k.account_id = ANY ($9) AND k.created_at > now() - interval '30 days') AS answers`,
+};
+
+/** Lock: the ledgers' rows, in the order of their ids, to the end of the transaction. */
+const LOCK_LEDGERS: Statement = {
+  name: 'ingest_lock_ledgers',
+  text: `
+    SELECT FROM signalpost.ledgers l
+    WHERE l.account_id = ANY ($1::uuid[])
+      AND (l.account_id, l.mode) IN (SELECT a, m FROM unnest($1::uuid[], $2::text[]) AS g (a, m))
+    ORDER BY l.account_id, l.mode
+    FOR NO KEY UPDATE`,
+};
+
+/** Index: primary key. */
+const READ_BODIES: Statement = {
+  name: 'ingest_read_bodies',
+  text: `
+    SELECT e.account_id, e.id, e.body
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id)
+    JOIN signalpost.events e ON e.account_id = g.account_id AND e.mode = g.mode AND e.id = g.id
+    WHERE e.account_id = ANY ($1)`,
+};
+
+interface SnapshotRow {
+  now_ms: string;
+  ledgers: [string, Mode, number][] | null;
+  operations: OperationTuple[] | null;
+  external_ids: [string, Mode, string, string, string][] | null;
+  answers: [string, string, 'key' | 'admin', string, string, string, StoredAnswer][] | null;
+}
+
+type OperationTuple = [
+  accountId: string,
+  mode: Mode,
+  id: string,
+  kind: string,
+  status: string,
+  version: number,
+  amount: number | null,
+  currency: string | null,
+  reference: string | null,
+  channel: string | null,
+  customer: Customer | null,
+  causeCode: string | null,
+  causeDescription: string | null,
+  metadata: Record<string, unknown>,
+  createdAtMs: number,
+  updatedAtMs: number,
+];
+
+/** As publish_events.sql keeps it: an item is [ledger (from 0), id tail, created], [event uuid, created] or an error. */
+interface StoredAnswer {
+  readonly ms: number[];
+  readonly results: readonly ([number, string, boolean] | [string, boolean] | StoredError)[];
+}
+
+/** Reads what a publish must know, and writes it. */
+@Injectable()
+export class IngestRepository {
+  constructor(private readonly database: Database) {}
+
+  async readSnapshot(request: SnapshotRequest, manager?: EntityManager): Promise<IngestSnapshot> {
+    const { ledgers, operations, externalIds, requests } = request;
+    const [row] = await this.database.rows<SnapshotRow>(
+      READ_SNAPSHOT,
+      [
+        ...tenantColumns(ledgers),
+        ...tenantColumns(operations.map((operation) => operation.tenant)),
+        operations.map((operation) => operation.id),
+        ...tenantColumns(externalIds.map((externalId) => externalId.tenant)),
+        externalIds.map((externalId) => externalId.id),
+        requests.map((item) => item.accountId),
+        requests.map((item) => item.mode),
+        requests.map((item) => item.callerClass),
+        requests.map((item) => item.path),
+        requests.map((item) => item.key),
+      ],
+      manager,
+    );
+    return toSnapshot(row!);
+  }
+
+  async lockLedgers(ledgers: readonly Tenant[], manager: EntityManager): Promise<void> {
+    await this.database.rows(LOCK_LEDGERS, tenantColumns(ledgers), manager);
+  }
+
+  /** Null: a ledger has moved on since the snapshot in a way that matters, and nothing was written. */
+  async publish(values: PublishArguments, manager?: EntityManager): Promise<PublishReceipt | null> {
+    const [row] = await this.database.rows<{ receipt: PublishReceipt & { conflict: boolean } }>(
+      PUBLISH_EVENTS,
+      values,
+      manager,
+    );
+    const { receipt } = row!;
+    return receipt.conflict ? null : receipt;
+  }
+
+  /** The stored bytes of events, by uuid. Events that were dropped by retention are missing. */
+  async readBodies(events: readonly { tenant: Tenant; eventId: string }[]): Promise<Map<string, string>> {
+    if (events.length === 0) return new Map();
+    const rows = await this.database.rows<{ id: string; body: string }>(READ_BODIES, [
+      ...tenantColumns(events.map((event) => event.tenant)),
+      events.map((event) => event.eventId),
+    ]);
+    return new Map(rows.map((row) => [row.id, row.body]));
+  }
+}
+
+function tenantColumns(tenants: readonly Tenant[]): [string[], string[]] {
+  return [tenants.map((tenant) => tenant.accountId), tenants.map((tenant) => tenant.mode)];
+}
+
+function toSnapshot(row: SnapshotRow): IngestSnapshot {
+  return {
+    nowMs: Number(row.now_ms),
+    sequences: new Map((row.ledgers ?? []).map(([accountId, mode, last]) => [ledgerKey({ accountId, mode }), last])),
+    operations: new Map(
+      (row.operations ?? []).map((tuple) => [objectKey({ accountId: tuple[0], mode: tuple[1] }, tuple[2]), toState(tuple)]),
+    ),
+    externalIds: new Map(
+      (row.external_ids ?? []).map(([accountId, mode, externalId, eventId, hash]) => [
+        objectKey({ accountId, mode }, externalId),
+        { eventId, contentHash: Buffer.from(hash, 'hex') },
+      ]),
+    ),
+    answers: new Map(
+      (row.answers ?? []).map(([accountId, mode, callerClass, path, key, hash, answer]) => [
+        requestKey({ accountId, mode, callerClass, path, key }),
+        { bodyHash: Buffer.from(hash, 'hex'), outcomes: answer.results.map((item) => toOutcome(item, answer.ms)) },
+      ]),
+    ),
+  };
+}
+
+function toState(tuple: OperationTuple): OperationState {
+  const [, , id, kind, status, version, amount, currency, reference, channel, customer, code, description] = tuple;
+  const cause: Cause | null = code === null && description === null ? null : { code, description };
+  const [metadata, createdAtMs, updatedAtMs] = tuple.slice(13) as [Record<string, unknown>, number, number];
+  return {
+    id,
+    kind,
+    status,
+    version,
+    amount,
+    currency,
+    reference,
+    channel,
+    customer,
+    cause,
+    metadata,
+    createdAtMs,
+    updatedAtMs,
+  };
+}
+
+function toOutcome(item: StoredAnswer['results'][number], ms: readonly number[]): StoredOutcome {
+  if (!Array.isArray(item)) return { error: item as StoredError };
+  if (item.length === 2) return { eventId: item[0], created: item[1] };
+  return { eventId: uuidFrom(ms[item[0]]!, item[1]), created: item[2] };
+}

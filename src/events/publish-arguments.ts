@@ -1,0 +1,134 @@
+import type { Statement } from '../database/database.js';
+import { typeIdTail } from '../common/ids.js';
+import { searchText } from '../common/search-text.js';
+import { eventLog } from './event-log.js';
+import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
+
+/** The values of PUBLISH_EVENTS, in the order of the function's parameters. */
+export type PublishArguments = readonly unknown[];
+
+const PARAMETER_TYPES = [
+  ...['bigint', 'uuid[]', 'text[]', 'bigint[]'],
+  ...['integer[]', 'integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'text[]', 'text[]', 'text[]'],
+  ...['text[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]'],
+  ...['text[]', 'text[]', 'uuid[]', 'text[]'],
+  ...['integer[]', 'text[]', 'bigint[]', 'bigint[]', 'text[]', 'text[]', 'bigint[]', 'text[]', 'text[]', 'text[]', 'text[]'],
+  ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'timestamptz[]'],
+  ...['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]', 'text'],
+];
+
+/** Lock, index and guarantee: migrations/functions/publish_events.sql. */
+export const PUBLISH_EVENTS: Statement = {
+  name: 'publish_events',
+  text: `SELECT signalpost.publish_events(${PARAMETER_TYPES.map((type, i) => `$${i + 1}::${type}`).join(', ')}) AS receipt`,
+};
+
+/** Lays a plan out as the parallel arrays that publish_events takes. */
+export function publishArguments(plan: PublishPlan): PublishArguments {
+  const { ledgers, events, requests } = plan;
+  const logs = events.map(eventLog);
+  const snapshots = events.map((planned) => planned.applied?.snapshot ?? null);
+  const publishers = events.map((planned) => planned.event.publisher);
+  const operations = [...plan.operations.values()];
+  const states = operations.map((operation) => operation.state);
+  return [
+    plan.nowMs,
+    ledgers.map((ledger) => ledger.tenant.accountId),
+    ledgers.map((ledger) => ledger.tenant.mode),
+    ledgers.map((ledger) => ledger.expectedSequence),
+
+    events.map((planned) => planned.ledger + 1),
+    events.map((planned) => planned.ordinal),
+    events.map((planned) => planned.idTail),
+    events.map((planned) => typeIdTail(planned.idTail)),
+    events.map((planned) => planned.event.type),
+    publishers.map((publisher) => publisher.source),
+    events.map((planned) => planned.event.externalId),
+    events.map((planned) => planned.event.contentHash),
+    snapshots.map((snapshot) => snapshot?.id ?? null),
+    snapshots.map((snapshot) => snapshot?.kind ?? null),
+    snapshots.map((snapshot) => snapshot?.status ?? null),
+    snapshots.map((snapshot) => snapshot?.reference ?? null),
+    events.map(({ event }, i) => {
+      const snapshot = snapshots[i] ?? null;
+      const { name, email, phone } = snapshot?.customer ?? { name: null, email: null, phone: null };
+      return searchText(snapshot?.reference, snapshot?.id, name, email, phone, event.externalId);
+    }),
+    events.map((planned) => isoTime(planned.occurredAtMs)),
+    events.map((planned) => planned.body.toSequence),
+    events.map((planned) => planned.body.toCreated),
+    events.map((planned) => planned.body.tail),
+    logs.map((log) => log.status),
+    logs.map((log) => log.description),
+    logs.map((log) => log.search),
+    publishers.map((publisher) => publisher.actor.type),
+    publishers.map((publisher) => publisher.actor.id),
+    publishers.map((publisher) => publisher.actor.name),
+    publishers.map((publisher) => publisher.ip),
+    publishers.map((publisher) => publisher.apiKeyId),
+    publishers.map((publisher) => publisher.requestId),
+
+    operations.map((operation) => operation.ledger + 1),
+    states.map((state) => state.id),
+    operations.map((operation) => operation.expectedVersion),
+    states.map((state) => state.version),
+    states.map((state) => state.kind),
+    states.map((state) => state.status),
+    states.map((state) => state.amount),
+    states.map((state) => state.currency),
+    states.map((state) => state.reference),
+    states.map((state) => state.channel),
+    states.map((state) => (state.customer === null ? null : JSON.stringify(state.customer))),
+    states.map((state) => state.cause?.code ?? null),
+    states.map((state) => state.cause?.description ?? null),
+    states.map((state) => JSON.stringify(state.metadata)),
+    states.map(({ reference, id, customer }) =>
+      searchText(reference, id, customer?.name, customer?.email, customer?.phone),
+    ),
+    operations.map((operation) => operation.lastIdTail),
+    states.map((state) => isoTime(state.createdAtMs)),
+    states.map((state) => isoTime(state.updatedAtMs)),
+
+    ...requestColumns(requests),
+    notification(plan),
+  ];
+}
+
+function requestColumns(requests: readonly PlannedRequest[]): unknown[] {
+  return [
+    requests.map(({ request }) => request.accountId),
+    requests.map(({ request }) => request.mode),
+    requests.map(({ request }) => request.callerClass),
+    requests.map(({ request }) => request.path),
+    requests.map(({ request }) => request.key),
+    requests.map(({ request }) => request.bodyHash),
+    requests.map(() => 200),
+    requests.map(({ outcomes }) => JSON.stringify(outcomes.map(storedOutcome))),
+  ];
+}
+
+function storedOutcome(outcome: PlannedOutcome): unknown {
+  if (outcome.kind === 'refused') {
+    const { code, detail, errors } = outcome.error;
+    return { code, detail, errors };
+  }
+  const created = outcome.kind === 'created';
+  if ('stored' in outcome) return [outcome.stored.eventId, created];
+  return [outcome.planned.ledger, outcome.planned.idTail, created];
+}
+
+/** PostgreSQL takes at most 8,000 bytes; whoever listens reads the table when there are too many ledgers to name. */
+function notification(plan: PublishPlan): string {
+  if (plan.ledgers.length > 100) return '';
+  return plan.ledgers.map(({ tenant }) => `${tenant.accountId} ${tenant.mode}`).join(',');
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+/** Whether a plan has anything to write. */
+export function writesNothing(plan: PublishPlan): boolean {
+  return plan.events.length === 0 && plan.requests.length === 0;
+}
+

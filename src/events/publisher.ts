@@ -1,0 +1,177 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { AppError } from '../common/app-error.js';
+import { Database } from '../database/database.js';
+import { isTransient } from '../database/transient.js';
+import { LaneSignals } from '../deliveries/lane-signals.js';
+import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
+import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
+import { publishArguments, writesNothing } from './publish-arguments.js';
+import { assembleBody, planPublish, type PlannedOutcome, type PublishPlan } from './publish-plan.js';
+import { snapshotRequest } from './snapshot-request.js';
+
+/** How many commits may be under way at once; more connections only wait for each other (measured). */
+const MAX_FLUSHES = 2;
+/** A flush takes no further unit once it has this many events. */
+const FLUSH_EVENTS = 500;
+
+interface WaitingUnit {
+  readonly unit: PublishUnit;
+  readonly ledgers: readonly string[];
+  readonly resolve: (result: PublishResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: what arrives while a commit is under way goes together into the next one. A ledger is in one flush of
+ * this process at a time, so only other processes can move it between a flush's read and its write; a flush that meets
+ * such a change is done again under the ledgers' locks, and then nothing can move.
+ */
+@Injectable()
+export class EventPublisher implements OnApplicationShutdown {
+  private waiting: WaitingUnit[] = [];
+  private readonly busyLedgers = new Set<string>();
+  private flushes = 0;
+  private scheduled = false;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly repository: IngestRepository,
+    private readonly database: Database,
+    private readonly lanes: LaneSignals,
+  ) {}
+
+  /** Resolves once the unit's events are committed; rejects with `unavailable` when that cannot be said. */
+  publish(unit: PublishUnit): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ unit, ledgers: ledgersOf(unit), resolve, reject });
+      this.schedule();
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.waiting.length === 0 && this.flushes === 0) return;
+    await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  /** After the event loop has read what lies ready in other sockets, so that it goes together. */
+  private schedule(): void {
+    if (this.scheduled || this.flushes >= MAX_FLUSHES) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.startFlushes();
+    });
+  }
+
+  private startFlushes(): void {
+    while (this.flushes < MAX_FLUSHES) {
+      const taken = this.take();
+      if (taken.length === 0) break;
+      this.flushes += 1;
+      void this.run(taken);
+    }
+    if (this.waiting.length === 0 && this.flushes === 0) this.idle.splice(0).forEach((resolve) => resolve());
+  }
+
+  /** Units in the order of arrival whose ledgers are in no other flush; a unit's turn is not overtaken on its ledgers. */
+  private take(): WaitingUnit[] {
+    const taken: WaitingUnit[] = [];
+    const left: WaitingUnit[] = [];
+    const blocked = new Set<string>();
+    let events = 0;
+    for (const waiting of this.waiting) {
+      const isFree = waiting.ledgers.every((ledger) => !this.busyLedgers.has(ledger) && !blocked.has(ledger));
+      const fits = taken.length === 0 || events + waiting.unit.items.length <= FLUSH_EVENTS;
+      if (isFree && fits) {
+        taken.push(waiting);
+        events += waiting.unit.items.length;
+      } else {
+        left.push(waiting);
+        waiting.ledgers.forEach((ledger) => blocked.add(ledger));
+      }
+    }
+    this.waiting = left;
+    for (const { ledgers } of taken) ledgers.forEach((ledger) => this.busyLedgers.add(ledger));
+    return taken;
+  }
+
+  private async run(taken: WaitingUnit[]): Promise<void> {
+    try {
+      await this.flush(taken);
+    } catch (error) {
+      const told = error instanceof AppError ? error : new AppError('unavailable', undefined, { cause: error });
+      taken.forEach(({ reject }) => reject(told));
+    } finally {
+      for (const { ledgers } of taken) ledgers.forEach((ledger) => this.busyLedgers.delete(ledger));
+      this.flushes -= 1;
+      this.startFlushes();
+    }
+  }
+
+  private async flush(taken: WaitingUnit[]): Promise<void> {
+    const units = taken.map(({ unit }) => unit);
+    const { plan, receipt } = await this.write(units);
+    const bodies = await this.repository.readBodies(storedEvents(plan));
+    plan.units.forEach((planned, index) => {
+      const waiting = taken[index]!;
+      if (planned === null) {
+        this.waiting.unshift(waiting);
+        return;
+      }
+      const outcomes = planned.outcomes.map((outcome) => toOutcome(outcome, receipt, bodies));
+      waiting.resolve({ outcomes, replayed: planned.replayed });
+    });
+    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
+  }
+
+  private async write(units: PublishUnit[]): Promise<{ plan: PublishPlan; receipt: PublishReceipt | null }> {
+    const plan = planPublish(units, await this.repository.readSnapshot(snapshotRequest(units)));
+    if (writesNothing(plan)) return { plan, receipt: null };
+    try {
+      const receipt = await this.repository.publish(publishArguments(plan));
+      if (receipt !== null) return { plan, receipt };
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+    }
+    return this.writeLocked(units);
+  }
+
+  /** The certain way, a round trip longer: with the ledgers locked first, what is read stays true to the commit. */
+  private writeLocked(units: PublishUnit[]): Promise<{ plan: PublishPlan; receipt: PublishReceipt | null }> {
+    return this.database.transaction(async (manager) => {
+      const request = snapshotRequest(units);
+      await this.repository.lockLedgers(request.ledgers, manager);
+      const plan = planPublish(units, await this.repository.readSnapshot(request, manager));
+      if (writesNothing(plan)) return { plan, receipt: null };
+      const receipt = await this.repository.publish(publishArguments(plan), manager);
+      if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
+      return { plan, receipt };
+    });
+  }
+}
+
+function ledgersOf(unit: PublishUnit): string[] {
+  const ledgers = new Set<string>();
+  for (const item of unit.items) if (!(item instanceof AppError)) ledgers.add(ledgerKey(item.tenant));
+  return [...ledgers];
+}
+
+function storedEvents(plan: PublishPlan): { tenant: { accountId: string; mode: 'test' | 'live' }; eventId: string }[] {
+  return plan.units.flatMap((unit) =>
+    (unit?.outcomes ?? []).flatMap((outcome) => ('stored' in outcome ? [outcome.stored] : [])),
+  );
+}
+
+function toOutcome(
+  outcome: PlannedOutcome,
+  receipt: PublishReceipt | null,
+  bodies: ReadonlyMap<string, string>,
+): PublishOutcome {
+  if (outcome.kind === 'refused') return outcome;
+  if ('planned' in outcome) {
+    return { kind: outcome.kind, body: assembleBody(outcome.planned, receipt!.ledgers[outcome.planned.ledger]!) };
+  }
+  const body = bodies.get(outcome.stored.eventId);
+  if (body === undefined) return { kind: 'refused', error: new AppError('expired') };
+  return { kind: outcome.kind, body };
+}
