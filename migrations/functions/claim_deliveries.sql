@@ -76,14 +76,17 @@ BEGIN
         AS given (account_id, mode, endpoint_id, recheck)
       JOIN signalpost.lanes l
         ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+      JOIN signalpost.webhook_endpoints w
+        ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
       JOIN signalpost.pending_deliveries q
         ON q.account_id = given.account_id AND q.mode = given.mode AND q.endpoint_id = given.endpoint_id
+        AND q.endpoint_epoch = w.epoch
       WHERE given.recheck AND l.owner = dispatcher_token AND l.account_id = ANY (lane_accounts)
-        AND q.account_id = ANY (lane_accounts) AND q.due_at = 'infinity'
+        AND w.account_id = ANY (lane_accounts) AND q.account_id = ANY (lane_accounts) AND q.due_at = 'infinity'
         AND NOT EXISTS (
           SELECT FROM signalpost.pending_deliveries p
           WHERE p.account_id = q.account_id AND p.mode = q.mode AND p.endpoint_id = q.endpoint_id
-            AND p.order_key = q.order_key AND p.id < q.id)
+            AND p.order_key = q.order_key AND p.endpoint_epoch = q.endpoint_epoch AND p.id < q.id)
     ) AS released
     WHERE target.account_id = ANY (lane_accounts) AND target.account_id = released.account_id
       AND target.mode = released.mode AND target.id = released.id;
@@ -99,10 +102,10 @@ BEGIN
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
     CROSS JOIN LATERAL (
-      SELECT p.account_id, p.mode, p.endpoint_id, p.id, p.order_key
+      SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.id, p.order_key
       FROM signalpost.pending_deliveries p
       WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-        AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
+        AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
       ORDER BY p.due_at, p.id
       LIMIT reach
     ) AS q
@@ -111,7 +114,7 @@ BEGIN
       AND EXISTS (
         SELECT FROM signalpost.pending_deliveries earlier
         WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-          AND earlier.order_key = q.order_key AND earlier.id < q.id)
+          AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
   ) AS follower
   WHERE target.account_id = ANY (lane_accounts) AND target.account_id = follower.account_id
     AND target.mode = follower.mode AND target.id = follower.id;
@@ -129,12 +132,12 @@ BEGIN
     SELECT p.id, p.due_at
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
+      AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
       AND p.id NOT IN (SELECT unnest(in_flight))
       AND (p.order_key IS NULL OR NOT EXISTS (
         SELECT FROM signalpost.pending_deliveries earlier
         WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
-          AND earlier.order_key = p.order_key AND earlier.id < p.id))
+          AND earlier.order_key = p.order_key AND earlier.endpoint_epoch = p.endpoint_epoch AND earlier.id < p.id))
     ORDER BY p.due_at, p.id
     LIMIT given.room
   ) AS q
@@ -177,7 +180,7 @@ BEGIN
     SELECT p.due_at
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.account_id = ANY (lane_accounts) AND p.due_at > now()
+      AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at > now()
     ORDER BY p.due_at
     LIMIT 1
   ) AS coming ON true

@@ -41,7 +41,10 @@ CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   log_actions text[],
   log_statuses text[],
   log_descriptions text[],
-  log_searches text[]
+  log_searches text[],
+  -- Events of the system that follow from the row `inbox_rows`, published by the ordinary ingest.
+  inbox_rows integer[],
+  inbox_inputs text[]
 ) RETURNS integer[]
 LANGUAGE plpgsql STRICT
 SET jit = off
@@ -132,7 +135,7 @@ BEGIN
     USING unnest(accounts, modes, ids, statuses) WITH ORDINALITY AS s (account_id, mode, id, status, n)
     WHERE target.account_id = ANY (accounts) AND target.account_id = s.account_id AND target.mode = s.mode
       AND target.id = s.id AND s.n = ANY (settled) AND s.status <> ''
-    RETURNING target.account_id, target.mode, target.endpoint_id, target.order_key, target.id
+    RETURNING target.account_id, target.mode, target.endpoint_id, target.endpoint_epoch, target.order_key, target.id
   )
   -- The next delivery of each operation that waited for one of these.
   UPDATE signalpost.pending_deliveries AS target
@@ -144,7 +147,7 @@ BEGIN
       SELECT p.id, p.due_at
       FROM signalpost.pending_deliveries p
       WHERE p.account_id = e.account_id AND p.mode = e.mode AND p.endpoint_id = e.endpoint_id
-        AND p.order_key = e.order_key AND p.id > e.id AND p.account_id = ANY (accounts)
+        AND p.order_key = e.order_key AND p.endpoint_epoch = e.endpoint_epoch AND p.id > e.id AND p.account_id = ANY (accounts)
       ORDER BY p.id
       LIMIT 1
     ) AS follower
@@ -180,6 +183,14 @@ BEGIN
     LEFT JOIN signalpost.deliveries d
       ON d.account_id = w.account_id AND d.mode = w.mode AND d.id = ids[g.row] AND d.account_id = ANY (accounts)
     WHERE w.account_id = ANY (accounts) AND g.row = ANY (settled);
+  END IF;
+
+  IF cardinality(inbox_rows) > 0 THEN
+    INSERT INTO signalpost.event_inbox (account_id, mode, source, input)
+    SELECT accounts[g.row], modes[g.row], 'system', g.input::json
+    FROM unnest(inbox_rows, inbox_inputs) AS g (row, input)
+    WHERE g.row = ANY (settled);
+    PERFORM pg_notify('signalpost_inbox', '');
   END IF;
 
   DELETE FROM signalpost.claimed_batches b WHERE b.token = dispatcher_token AND b.batch = ANY (finished_batches);

@@ -57,7 +57,8 @@ const SETTLE: Statement = {
   text: `SELECT signalpost.settle_deliveries($1::uuid, $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::integer[], $8::text[], $9::text[], $10::bigint[], $11::uuid[], $12::timestamptz[], $13::integer[],
     $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::uuid[], $21::text[],
-    $22::uuid[], $23::boolean[], $24::integer[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+    $22::uuid[], $23::boolean[], $24::integer[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
+    $30::integer[], $31::text[])
     AS settled`,
 };
 
@@ -75,6 +76,12 @@ const FIND_READY: Statement = {
     LIMIT $1`,
 };
 
+/** What happened to the lanes of one owner since it looked last. Index: lanes_owned. */
+const READ_OWNED: Statement = {
+  name: 'lanes_read_owned',
+  text: `SELECT l.account_id, l.mode, l.endpoint_id, l.gen FROM signalpost.lanes l WHERE l.owner = $1`,
+};
+
 /**
  * Gives lanes back with the time of their first delivery. The wake-up cannot be lost here: the lane's generation and
  * its queue are read in one snapshot, and the lane is written only if its generation, which every writer of the queue
@@ -87,9 +94,13 @@ const PARK: Statement = {
     WITH seen AS MATERIALIZED (
       SELECT l.account_id, l.mode, l.endpoint_id, l.gen,
              CASE WHEN g.is_open THEN (
-               SELECT q.due_at FROM signalpost.pending_deliveries q
-               WHERE q.account_id = l.account_id AND q.mode = l.mode AND q.endpoint_id = l.endpoint_id
-                 AND q.account_id = ANY ($2)
+               SELECT q.due_at
+               FROM signalpost.webhook_endpoints w
+               JOIN signalpost.pending_deliveries q
+                 ON q.account_id = w.account_id AND q.mode = w.mode AND q.endpoint_id = w.id
+                 AND q.endpoint_epoch = w.epoch
+               WHERE w.account_id = l.account_id AND w.mode = l.mode AND w.id = l.endpoint_id
+                 AND w.account_id = ANY ($2) AND q.account_id = ANY ($2)
                ORDER BY q.due_at LIMIT 1
              ) END AS next_due_at
       FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::boolean[]) AS g (account_id, mode, endpoint_id, is_open)
@@ -140,6 +151,11 @@ export class LaneQueueRepository {
   async findReadyLanes(limit: number): Promise<LaneId[]> {
     const rows = await this.database.rows<LaneRow>(FIND_READY, [limit]);
     return rows.map(toLaneId);
+  }
+
+  async readOwned(token: string): Promise<{ lane: LaneId; gen: string }[]> {
+    const rows = await this.database.rows<LaneRow & { gen: string }>(READ_OWNED, [token]);
+    return rows.map((row) => ({ lane: toLaneId(row), gen: row.gen }));
   }
 
   /** Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air already. */

@@ -34,12 +34,17 @@ export interface Settlement {
   /** Whether the endpoint's run of failures begins (true) or ends (false) here; null: it stays as it is. */
   readonly failingBegins: boolean | null;
   readonly log: SettlementLog | null;
+  /** An event of the system that follows, as its input; never about its own delivery. */
+  readonly systemEvent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> } | null;
 }
 
 /** The parallel arrays of settle_deliveries after its first two parameters. */
 export function settleArguments(settlements: readonly Settlement[]): unknown[] {
   const failing = settlements.filter(({ failingBegins }) => failingBegins !== null);
   const logged = settlements.flatMap(({ log }, index) => (log === null ? [] : [{ log, row: index + 1 }]));
+  const events = settlements.flatMap(({ systemEvent }, index) =>
+    systemEvent === null ? [] : [{ systemEvent, row: index + 1 }],
+  );
   const attempts = settlements.map(({ attempt }) => attempt);
   return [
     settlements.map(({ lane }) => lane[0]),
@@ -69,5 +74,7 @@ export function settleArguments(settlements: readonly Settlement[]): unknown[] {
     logged.map(({ log }) => log.status),
     logged.map(({ log }) => log.description),
     logged.map(({ log }) => searchText(log.description)),
+    events.map(({ row }) => row),
+    events.map(({ systemEvent }) => JSON.stringify(systemEvent)),
   ];
 }
