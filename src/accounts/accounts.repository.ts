@@ -40,6 +40,11 @@ const INSERT_LEDGERS: Statement = {
   text: `INSERT INTO signalpost.ledgers (account_id, mode) VALUES ($1, 'test'), ($1, 'live')`,
 };
 
+const LOCK_FIRST: Statement = {
+  name: 'accounts.lock_first',
+  text: `SELECT pg_advisory_xact_lock(hashtextextended('signalpost.accounts first', 0))`,
+};
+
 @Injectable()
 export class AccountsRepository {
   constructor(private readonly database: Database) {}
@@ -48,8 +53,10 @@ export class AccountsRepository {
     return this.database.dataSource.manager.findOneBy(AccountEntity, { id });
   }
 
-  async isEmpty(): Promise<boolean> {
-    return !(await this.database.dataSource.manager.exists(AccountEntity, {}));
+  /** Whether no account exists; until `manager` commits, nobody else who asks is told so. */
+  async claimFirst(manager: EntityManager): Promise<boolean> {
+    await this.database.rows(LOCK_FIRST, [], manager);
+    return !(await manager.exists(AccountEntity));
   }
 
   /** Up to `limit + 1` accounts; with `endingBefore` nearest to it first, as the list helper expects them. */

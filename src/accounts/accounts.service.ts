@@ -24,9 +24,9 @@ export class AccountsService {
     return this.repository.list(page);
   }
 
-  /** Whether no account was ever made. */
-  isEmpty(): Promise<boolean> {
-    return this.repository.isEmpty();
+  /** Whether no account exists; until `manager` commits, no other process is told so. */
+  claimFirst(manager: EntityManager): Promise<boolean> {
+    return this.repository.claimFirst(manager);
   }
 
   /** @throws AppError `external_id_conflict`. */

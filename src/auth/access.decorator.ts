@@ -56,7 +56,7 @@ export function Open(): MethodDecorator & ClassDecorator {
 }
 
 /** What `@Access` or `@Open` said of a handler; null when neither stands there. */
-export function accessOf(handler: Function, controller: Function): AccessOptions | typeof OPEN | null {
+export function accessOf(handler: object, controller: object): AccessOptions | typeof OPEN | null {
   return (Reflect.getMetadata(ACCESS, handler) ?? Reflect.getMetadata(ACCESS, controller) ?? null) as
     AccessOptions | typeof OPEN | null;
 }

@@ -1,4 +1,12 @@
-import { hasValidChecksum, KEY_PATTERN, keyChecksum, makeKeySecret } from '../config/key-format.js';
+import {
+  CHECKSUM_LENGTH,
+  hasValidChecksum,
+  KEY_PATTERN,
+  keyChecksum,
+  makeKeySecret,
+  PUBLIC_PART_LENGTH,
+  SECRET_PART_LENGTH,
+} from '../config/key-format.js';
 import type { Mode } from './caller.js';
 
 /** The kinds of key that an account holds; admin keys are configuration. */
@@ -6,9 +14,7 @@ export type ApiKeyKind = 'public' | 'secret' | 'restricted';
 
 const PREFIXES = { public: 'pk', secret: 'sk', restricted: 'rk' } as const satisfies Record<ApiKeyKind, string>;
 const PREFIX_LENGTH = 'sk_live_'.length;
-const PUBLIC_PART_LENGTH = 12;
-const SECRET_LENGTH = 30;
-const KEY_LENGTH = 'sk_live_'.length + PUBLIC_PART_LENGTH + SECRET_LENGTH + 6;
+const KEY_LENGTH = PREFIX_LENGTH + PUBLIC_PART_LENGTH + SECRET_PART_LENGTH + CHECKSUM_LENGTH;
 
 /** What the text of a well-formed key says by itself; nothing in it is proved. */
 export interface ParsedApiKey {
@@ -20,7 +26,7 @@ export interface ParsedApiKey {
 
 /** A new whole key: prefix, 12 characters to look up by, 30 secret ones (178 random bits), 6 of checksum. */
 export function makeApiKey(kind: ApiKeyKind, mode: Mode): string {
-  const body = `${PREFIXES[kind]}_${mode}_${makeKeySecret(PUBLIC_PART_LENGTH)}${makeKeySecret(SECRET_LENGTH)}`;
+  const body = `${PREFIXES[kind]}_${mode}_${makeKeySecret(PUBLIC_PART_LENGTH + SECRET_PART_LENGTH)}`;
   return body + keyChecksum(body);
 }
 

@@ -19,7 +19,7 @@ export class RouteCoverage implements OnApplicationBootstrap {
   private uncoveredRoutes(): string[] {
     return this.discovery.getControllers().flatMap(({ metatype }) => {
       if (typeof metatype !== 'function') return [];
-      const prototype = metatype.prototype as Record<string, Function>;
+      const prototype = metatype.prototype as Record<string, object>;
       return this.scanner
         .getAllMethodNames(prototype)
         .filter((name) => Reflect.hasMetadata(PATH_METADATA, prototype[name]!) && !accessOf(prototype[name]!, metatype))

@@ -1,6 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../../database/database.js';
-import type { KeyUse } from './key-usage.js';
+import type { Mode } from '../caller.js';
+
+/** The last use of one key since the last flush. */
+export interface KeyUse {
+  readonly accountId: string;
+  readonly mode: Mode;
+  readonly keyId: string;
+  lastUsedAt: Date;
+  ip: string;
+  userAgent: string | null;
+  /** Requests made after the key was replaced by another. */
+  requestsSinceReplaced: number;
+}
 
 const ROWS_PER_STATEMENT = 1_000;
 

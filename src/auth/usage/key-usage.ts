@@ -1,21 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Clock } from '../../common/clock.js';
-import type { Mode } from '../caller.js';
 import type { VerifiedKey } from '../verification/verified-key.js';
-import { KeyUsageRepository } from './key-usage.repository.js';
-
-/** The last use of one key since the last flush. */
-export interface KeyUse {
-  readonly accountId: string;
-  readonly mode: Mode;
-  readonly keyId: string;
-  lastUsedAt: Date;
-  ip: string;
-  userAgent: string | null;
-  /** Requests made after the key was replaced by another. */
-  requestsSinceReplaced: number;
-}
+import { type KeyUse, KeyUsageRepository } from './key-usage.repository.js';
 
 const FLUSH_MS = 1_000;
 const MOST_KEYS_HELD = 50_000;

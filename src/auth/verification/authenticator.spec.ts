@@ -3,7 +3,7 @@ import type { AppError } from '../../common/app-error.js';
 import { Clock } from '../../common/clock.js';
 import type { AppConfig } from '../../config/app-config.js';
 import { keyChecksum, makeAdminKey } from '../../config/key-format.js';
-import { makeApiKey, parseApiKey } from '../api-key.js';
+import { makeApiKey, parseApiKey, previewOf } from '../api-key.js';
 import { FAILED_AUTHENTICATION_LIMIT, RateLimits } from '../limits/rate-limits.js';
 import { AdminKeyVerifier } from './admin-key-verifier.js';
 import { Authenticator, type Credential } from './authenticator.js';
@@ -63,6 +63,7 @@ class Path {
       mode,
       kind,
       name: 'A key',
+      preview: previewOf(key),
       pepper_id: pepperId,
       hmac,
       argon2_hash: kind === 'public' ? null : `hash of ${publicPart}`,

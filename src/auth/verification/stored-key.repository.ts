@@ -12,6 +12,7 @@ export interface StoredKey {
   readonly mode: Mode;
   readonly kind: ApiKeyKind;
   readonly name: string;
+  readonly preview: string;
   readonly pepper_id: string;
   readonly hmac: Buffer;
   /** Null for public keys, which are no secret. */
@@ -33,7 +34,7 @@ export interface StoredKey {
 const FIND_BY_PUBLIC_PART: Statement = {
   name: 'auth.find_key_by_public_part',
   text: `
-    SELECT k.id, k.account_id, k.mode, k.kind, k.name, k.pepper_id, k.hmac, k.argon2_hash, k.scopes,
+    SELECT k.id, k.account_id, k.mode, k.kind, k.name, k.preview, k.pepper_id, k.hmac, k.argon2_hash, k.scopes,
            k.allowed_ips, k.allowed_origins, k.replaced_by IS NOT NULL AS replaced, k.revoked_at IS NOT NULL AS revoked,
            (extract(epoch FROM k.expires_at - clock_timestamp()) * 1000)::float8 AS expires_in_ms,
            a.status AS account_status, a.locale, a.live_publishing

@@ -14,6 +14,8 @@ export interface VerifiedKey {
   readonly accountId: string;
   readonly mode: Mode;
   readonly name: string;
+  /** `sk_live_…4f2a`. */
+  readonly preview: string;
   readonly scopes: readonly Scope[] | null;
   readonly locale: Locale;
   readonly livePublishing: boolean;
@@ -34,6 +36,7 @@ export function toVerifiedKey(row: StoredKey, readAtMs: number): VerifiedKey {
     accountId: row.account_id,
     mode: row.mode,
     name: row.name,
+    preview: row.preview,
     scopes: row.scopes,
     locale: row.locale,
     livePublishing: row.live_publishing,

@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { KeysModule } from '../keys/keys.module.js';
+import { LogsModule } from '../logs/logs.module.js';
+import { AccountAdmin } from './account-admin.service.js';
+import { AdminAccountsController } from './accounts.controller.js';
+import { AdminJournal } from './admin-journal.js';
+import { DevelopmentAccount } from './development-account.js';
+
+@Module({
+  imports: [AccountsModule, KeysModule, LogsModule],
+  controllers: [AdminAccountsController],
+  providers: [AccountAdmin, AdminJournal, DevelopmentAccount],
+  exports: [DevelopmentAccount],
+})
+export class AdminModule {}
