@@ -1,0 +1,32 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Clock } from '../common/clock.js';
+import { Database } from './database.js';
+import { DATABASE_URL, Listener } from './listener.js';
+import { PartitionMaintenance } from './partition-maintenance.js';
+import { PartitionSchedule } from './partition-schedule.js';
+import { PartitionsRepository } from './partitions.repository.js';
+import { Singleton } from './singleton.js';
+
+/** The connected database for every module. Who opened the data source closes it, after the application. */
+@Global()
+@Module({})
+export class DatabaseModule {
+  static forRoot(dataSource: DataSource, databaseUrl: string): DynamicModule {
+    return {
+      module: DatabaseModule,
+      providers: [
+        { provide: DataSource, useValue: dataSource },
+        { provide: DATABASE_URL, useValue: databaseUrl },
+        { provide: Database, useFactory: () => new Database(dataSource) },
+        Clock,
+        Listener,
+        Singleton,
+        PartitionsRepository,
+        PartitionMaintenance,
+        PartitionSchedule,
+      ],
+      exports: [DataSource, Database, Listener, Singleton],
+    };
+  }
+}

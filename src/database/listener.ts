@@ -1,0 +1,136 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import pg from 'pg';
+import { AppConfig } from '../config/app-config.js';
+import { connectionOptions } from './connection.js';
+
+/** Token of the address of the open database: `DATABASE_URL`, or that of the embedded server. */
+export const DATABASE_URL = Symbol('DATABASE_URL');
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5_000;
+/** A connection whose other end vanished answers nothing and reports nothing: ask it, and give it this long. */
+const CHECK_EVERY_MS = 5_000;
+const CHECK_TIMEOUT_MS = 3_000;
+
+export type NotificationHandler = (payload: string) => void;
+export type ConnectionHandler = (isConnected: boolean) => void;
+
+/**
+ * Hears PostgreSQL's notifications on one connection of its own. While it is down nothing is heard and nothing is kept:
+ * whoever relies on it must poll, and must assume that anything may have happened when it comes back.
+ */
+@Injectable()
+export class Listener implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(Listener.name);
+  private readonly handlers = new Map<string, Set<NotificationHandler>>();
+  private readonly connectionHandlers = new Set<ConnectionHandler>();
+  private client: pg.Client | null = null;
+  private connected = false;
+  private stopped = false;
+  private retryMs = FIRST_RETRY_MS;
+  private retryTimer: NodeJS.Timeout | undefined;
+  private checkTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly config: AppConfig,
+    @Inject(DATABASE_URL) private readonly databaseUrl: string,
+  ) {}
+
+  get isConnected(): boolean {
+    return this.connected;
+  }
+
+  /** Connects; when that fails it goes on trying behind the start, which does not need it. */
+  async onModuleInit(): Promise<void> {
+    await this.connect();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.retryTimer);
+    const client = this.client;
+    this.lose(client);
+    await client?.end().catch(() => undefined);
+  }
+
+  /** Calls `handler` with every payload on `channel`, a plain lower-case name. Returns how to stop. */
+  on(channel: string, handler: NotificationHandler): () => void {
+    if (!/^[a-z_][a-z0-9_]{0,62}$/.test(channel)) throw new Error(`${channel} is no name of a channel.`);
+    const handlers = this.handlers.get(channel) ?? new Set();
+    handlers.add(handler);
+    if (!this.handlers.has(channel)) {
+      this.handlers.set(channel, handlers);
+      if (this.connected) this.client!.query(`LISTEN ${channel}`).catch(() => this.lose(this.client));
+    }
+    return () => handlers.delete(handler);
+  }
+
+  /** Calls `handler` whenever the connection is made or lost. Returns how to stop. */
+  onConnectionChange(handler: ConnectionHandler): () => void {
+    this.connectionHandlers.add(handler);
+    return () => this.connectionHandlers.delete(handler);
+  }
+
+  private async connect(): Promise<void> {
+    const client = new pg.Client(connectionOptions(this.config, this.databaseUrl, 'listener'));
+    this.client = client;
+    client.on('error', () => this.lose(client));
+    client.on('end', () => this.lose(client));
+    client.on('notification', ({ channel, payload }) => this.dispatch(channel, payload ?? ''));
+    try {
+      await client.connect();
+      for (const channel of this.handlers.keys()) await client.query(`LISTEN ${channel}`);
+    } catch {
+      this.lose(client);
+      return;
+    }
+    if (this.client !== client) return;
+    this.retryMs = FIRST_RETRY_MS;
+    this.setConnected(true);
+    this.scheduleCheck(client);
+  }
+
+  private scheduleCheck(client: pg.Client): void {
+    this.checkTimer = setTimeout(() => {
+      const deadline = setTimeout(() => this.lose(client), CHECK_TIMEOUT_MS);
+      client
+        .query('SELECT 1')
+        .then(() => this.client === client && this.scheduleCheck(client))
+        .catch(() => this.lose(client))
+        .finally(() => clearTimeout(deadline));
+    }, CHECK_EVERY_MS);
+    this.checkTimer.unref();
+  }
+
+  /** Every way to lose the connection ends here, once a connection. */
+  private lose(client: pg.Client | null): void {
+    if (client === null || this.client !== client) return;
+    this.client = null;
+    clearTimeout(this.checkTimer);
+    this.setConnected(false);
+    if (this.stopped) return;
+    client.end().catch(() => undefined);
+    this.retryTimer = setTimeout(() => void this.connect(), this.retryMs * (0.5 + Math.random() / 2));
+    this.retryMs = Math.min(this.retryMs * 2, LONGEST_RETRY_MS);
+  }
+
+  private setConnected(connected: boolean): void {
+    if (this.connected === connected) return;
+    this.connected = connected;
+    if (!connected && !this.stopped) this.logger.warn('The LISTEN connection was lost; polling until it is back.');
+    for (const handler of this.connectionHandlers) this.guarded(() => handler(connected));
+  }
+
+  private dispatch(channel: string, payload: string): void {
+    for (const handler of this.handlers.get(channel) ?? []) this.guarded(() => handler(payload));
+  }
+
+  /** One handler's error must reach neither the others nor the driver. */
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.logger.error('A handler of a notification failed.', (error as Error).stack);
+    }
+  }
+}
