@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { AuthModule } from '../auth/auth.module.js';
+import { Clock } from '../common/clock.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { ExposureReporter } from './exposure-reporter.js';
 import { KeyIssuer } from './key-issuer.js';
@@ -14,7 +15,7 @@ import { SystemEventsRepository } from './system-events.repository.js';
 @Module({
   imports: [AccountsModule, AuthModule, LogsModule],
   controllers: [KeysController, OwnAccountController],
-  providers: [ExposureReporter, KeyIssuer, KeyJournal, KeysRepository, KeysService, SystemEventsRepository],
+  providers: [Clock, ExposureReporter, KeyIssuer, KeyJournal, KeysRepository, KeysService, SystemEventsRepository],
   exports: [KeyIssuer, KeysService],
 })
 export class KeysModule {}

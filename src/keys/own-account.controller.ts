@@ -5,10 +5,9 @@ import { Access, ANY_KEY } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { Clock } from '../common/clock.js';
+import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
 import { OwnAccountResponse, type RetentionResponse, toOwnAccountResponse } from './own-account.dto.js';
-
-const DAY_MS = 86_400_000;
 
 @ApiTags('Account')
 @Controller('v1/account')
@@ -29,7 +28,7 @@ export class OwnAccountController {
 
   private retention(): RetentionResponse {
     const { retentionDays: days, attemptRetentionDays: attempt_days } = this.config;
-    const oldestMs = this.clock.now().getTime() - days * DAY_MS;
-    return { days, attempt_days, oldest_at: new Date(oldestMs).toISOString() };
+    const oldest = new Date(retentionStartMs(this.clock.now(), days));
+    return { days, attempt_days, oldest_at: oldest.toISOString() };
   }
 }
