@@ -1,8 +1,8 @@
 import type { FieldError } from '../common/app-error.js';
 import { isHeaderName, isReservedHeader, judgeCustomHeaders } from './custom-headers.js';
 import { isEd25519Secret, isPrintableSecret, isStandardSecret } from './endpoint-secret.js';
-import { DEFAULT_TIMESTAMPED_HEADER, DEFAULT_TIMESTAMPED_LABEL, type SignatureScheme } from './signature.js';
-import type { SignatureSettings } from './webhook-endpoint.js';
+import { DEFAULT_TIMESTAMPED_HEADER, DEFAULT_TIMESTAMPED_LABEL } from './signature.js';
+import type { SignatureScheme, SignatureSettings } from './webhook-endpoint.js';
 
 export const MAX_SCHEDULE_SECONDS = 8 * 24 * 3600;
 const LABEL = /^[a-z0-9]{1,16}$/;

@@ -1,5 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 
+import type { SignatureScheme } from './webhook-endpoint.js';
+
 export const SHARED_SECRET_PREFIX = 'whsec_';
 export const ED25519_SECRET_PREFIX = 'whsk_';
 export const ED25519_PUBLIC_PREFIX = 'whpk_';
@@ -67,4 +69,13 @@ export function isEd25519Secret(secret: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The secret that an endpoint starts with, and its public key where the scheme has one: `given`, or a new one. */
+export function newSecretFor(
+  scheme: SignatureScheme,
+  given: string | null,
+): { secret: string; publicKey: string | null } {
+  if (scheme !== 'ed25519') return { secret: given ?? newSharedSecret(), publicKey: null };
+  return given === null ? newEd25519Pair() : { secret: given, publicKey: publicKeyOf(given) };
 }

@@ -2,7 +2,8 @@ import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Webhook } from 'standardwebhooks';
 import { newEd25519Pair, newSharedSecret } from './endpoint-secret.js';
-import { type SignatureScheme, signRequest, toSigningKey } from './signature.js';
+import { signRequest, toSigningKey } from './signature.js';
+import type { SignatureScheme } from './webhook-endpoint.js';
 
 interface Vectors {
   hmac: { secret: string; id: string; timestamp: number; body: string; signature: string };

@@ -1,8 +1,6 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto';
 import { ed25519PrivateKey, isStandardSecret, SHARED_SECRET_PREFIX } from './endpoint-secret.js';
-
-export const SIGNATURE_SCHEMES = ['standard', 'ed25519', 'timestamped'] as const;
-export type SignatureScheme = (typeof SIGNATURE_SCHEMES)[number];
+import type { SignatureScheme } from './webhook-endpoint.js';
 
 export const DEFAULT_TIMESTAMPED_HEADER = 'X-Webhook-Signature';
 export const DEFAULT_TIMESTAMPED_LABEL = 'v1';

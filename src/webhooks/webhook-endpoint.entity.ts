@@ -1,7 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Mode } from '../auth/caller.js';
-import type { SignatureScheme } from './signature.js';
-import type { DisabledReason, EndpointStatus, Ordering } from './webhook-endpoint.js';
+import type { DisabledReason, EndpointStatus, Ordering, SignatureScheme } from './webhook-endpoint.js';
 
 @Entity({ schema: 'signalpost', name: 'webhook_endpoints' })
 export class WebhookEndpointEntity {

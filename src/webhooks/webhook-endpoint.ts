@@ -1,8 +1,10 @@
 import type { Mode } from '../auth/caller.js';
-import type { SignatureScheme } from './signature.js';
 
 export type EndpointStatus = 'enabled' | 'disabled';
 export type DisabledReason = 'manual' | 'gone' | 'failing';
+
+export const SIGNATURE_SCHEMES = ['standard', 'ed25519', 'timestamped'] as const;
+export type SignatureScheme = (typeof SIGNATURE_SCHEMES)[number];
 
 export const ORDERINGS = ['none', 'operation'] as const;
 /** `operation`: one delivery of an operation at a time, in the order of its events. */

@@ -11,9 +11,15 @@ import {
 } from '../common/fields.js';
 import { ENDPOINT_EVENT_TYPE_PATTERN } from './event-type-patterns.js';
 import { MAX_SCHEDULE_SECONDS } from './endpoint-rules.js';
-import { SIGNATURE_SCHEMES, type SignatureScheme } from './signature.js';
 import { MAX_URL_LENGTH } from './url-policy.js';
-import { type DisabledReason, type EndpointStatus, ORDERINGS, type Ordering } from './webhook-endpoint.js';
+import {
+  type DisabledReason,
+  type EndpointStatus,
+  ORDERINGS,
+  type Ordering,
+  SIGNATURE_SCHEMES,
+  type SignatureScheme,
+} from './webhook-endpoint.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
 export class SignatureDto {

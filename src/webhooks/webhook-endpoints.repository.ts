@@ -1,0 +1,187 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Tenant } from '../auth/caller.js';
+import type { Page } from '../common/pagination.js';
+import { Database, type Statement } from '../database/database.js';
+import type { EndpointRef } from './webhook-endpoint.js';
+import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
+
+/** Tells dispatchers that an endpoint changed; the payload is the JSON array `[account uuid, mode, endpoint uuid]`. */
+export const ENDPOINT_CHANGES_CHANNEL = 'signalpost_endpoints';
+
+/** The columns that a change may write; what is absent or undefined stays. */
+export type EndpointChange = Partial<
+  Omit<WebhookEndpointEntity, 'accountId' | 'mode' | 'id' | 'revision' | 'createdAt' | 'updatedAt' | 'deletedAt'>
+>;
+/** An endpoint as it is made; what is absent gets the column's default. */
+export type NewEndpoint = EndpointRef & EndpointChange & Pick<WebhookEndpointEntity, 'url' | 'eventTypes'>;
+
+// Lock: one creation at a time in an account and mode, to commit, so that the count that follows stays true.
+const LOCK_CREATION: Statement = {
+  name: 'webhook_endpoints.lock_creation',
+  text: `SELECT pg_advisory_xact_lock(hashtextextended('signalpost.webhook_endpoints/' || $1::text || '/' || $2::text, 0))`,
+};
+
+const COUNT: Statement = {
+  name: 'webhook_endpoints.count',
+  text: `SELECT count(*)::integer AS count FROM signalpost.webhook_endpoints
+    WHERE account_id = $1 AND mode = $2 AND deleted_at IS NULL`,
+};
+
+// The lane stands before the first event that is planned for the endpoint.
+const INSERT_LANE: Statement = {
+  name: 'webhook_endpoints.insert_lane',
+  text: `INSERT INTO signalpost.lanes (account_id, mode, endpoint_id) VALUES ($1, $2, $3)`,
+};
+
+const INSERT_LOOKUP: Statement = {
+  name: 'webhook_endpoints.insert_lookup',
+  text: `INSERT INTO signalpost.endpoint_lookup (account_id, mode, endpoint_id) VALUES ($1, $2, $3)`,
+};
+
+// Parking compares `gen`, so a lane that is being given back meanwhile is not lost; an owner meets the change by itself.
+const WAKE_LANE: Statement = {
+  name: 'webhook_endpoints.wake_lane',
+  text: `UPDATE signalpost.lanes
+    SET gen = gen + 1, wake_at = CASE WHEN owner IS NULL THEN least(wake_at, now()) ELSE wake_at END
+    WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
+};
+
+const ANNOUNCE: Statement = {
+  name: 'webhook_endpoints.announce',
+  text: `SELECT pg_notify('${ENDPOINT_CHANGES_CHANNEL}', json_build_array($1::uuid, $2::text, $3::uuid)::text)`,
+};
+
+const LIST_CUSTOM_TYPES: Statement = {
+  name: 'webhook_endpoints.list_custom_types',
+  text: `SELECT type FROM signalpost.event_types`,
+};
+
+// Index: pending_deliveries_due.
+const COUNT_UNFINISHED: Statement = {
+  name: 'webhook_endpoints.count_unfinished',
+  text: `SELECT count(*)::integer AS count FROM signalpost.pending_deliveries
+    WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
+};
+
+/*
+ * Index: deliveries_by_endpoint, from the first delivery that can have been unfinished when the endpoint was disabled:
+ * a delivery lasts 9 days at most, and its id holds the time of its making.
+ */
+const COUNT_RECOVERABLE: Statement = {
+  name: 'webhook_endpoints.count_recoverable',
+  text: `SELECT count(DISTINCT d.event_id)::integer AS count FROM signalpost.deliveries d
+    WHERE d.account_id = $1 AND d.mode = $2 AND d.endpoint_id = $3 AND d.id >= $4
+      AND d.ended_at >= $5 AND d.status <> 'succeeded'`,
+};
+
+@Injectable()
+export class WebhookEndpointsRepository {
+  constructor(private readonly database: Database) {}
+
+  find({ accountId, mode, id }: EndpointRef): Promise<WebhookEndpointEntity | null> {
+    return this.query(this.database.dataSource.manager, { accountId, mode })
+      .andWhere('endpoint.id = :id', { id })
+      .getOne();
+  }
+
+  /** Lock: the row, to commit, so that two changes never mix. */
+  findLocked({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<WebhookEndpointEntity | null> {
+    return this.query(manager, { accountId, mode })
+      .andWhere('endpoint.id = :id', { id })
+      .setLock('pessimistic_write')
+      .getOne();
+  }
+
+  /** Up to `limit` + 1 endpoints; with `before` nearest to it first, as `toList` expects them. */
+  list(tenant: Tenant, { limit, after, before }: Page): Promise<WebhookEndpointEntity[]> {
+    const query = this.query(this.database.dataSource.manager, tenant).take(limit + 1);
+    if (after) query.andWhere('endpoint.id < :after', { after });
+    if (before) query.andWhere('endpoint.id > :before', { before });
+    return query.orderBy('endpoint.id', before ? 'ASC' : 'DESC').getMany();
+  }
+
+  /** The oldest other endpoint that sends to `url`; null when there is none. */
+  findByUrl({ accountId, mode }: Tenant, url: string, manager: EntityManager): Promise<WebhookEndpointEntity | null> {
+    return this.query(manager, { accountId, mode })
+      .andWhere('endpoint.url = :url', { url })
+      .orderBy('endpoint.id')
+      .limit(1)
+      .getOne();
+  }
+
+  /** How many there are; until this transaction ends, nobody else creates one in this account and mode. */
+  async countForCreation({ accountId, mode }: Tenant, manager: EntityManager): Promise<number> {
+    await this.database.rows(LOCK_CREATION, [accountId, mode], manager);
+    const [row] = await this.database.rows<{ count: number }>(COUNT, [accountId, mode], manager);
+    return row!.count;
+  }
+
+  /** Inserts the endpoint with its lane and its look-up row. */
+  async insert(endpoint: NewEndpoint, manager: EntityManager): Promise<WebhookEndpointEntity> {
+    const { accountId, mode, id } = endpoint;
+    await manager.insert(WebhookEndpointEntity, manager.create(WebhookEndpointEntity, endpoint));
+    await this.database.rows(INSERT_LANE, [accountId, mode, id], manager);
+    await this.database.rows(INSERT_LOOKUP, [accountId, mode, id], manager);
+    return manager.findOneByOrFail(WebhookEndpointEntity, { accountId, mode, id });
+  }
+
+  /** Writes the change, raises the revision and tells the dispatchers. @returns the endpoint as changed. */
+  async update(ref: EndpointRef, change: EndpointChange, manager: EntityManager): Promise<WebhookEndpointEntity> {
+    const { accountId, mode, id } = ref;
+    await manager.update(
+      WebhookEndpointEntity,
+      { accountId, mode, id },
+      { ...change, revision: () => 'revision + 1', updatedAt: () => 'now()' },
+    );
+    await this.announce(ref, manager);
+    return manager.findOneByOrFail(WebhookEndpointEntity, { accountId, mode, id });
+  }
+
+  /** From here on nothing is planned for it or claimed from it; a job ends what is unfinished. */
+  async markDeleted(ref: EndpointRef, manager: EntityManager): Promise<void> {
+    const { accountId, mode, id } = ref;
+    await manager.update(
+      WebhookEndpointEntity,
+      { accountId, mode, id },
+      { deletedAt: () => 'now()', revision: () => 'revision + 1', updatedAt: () => 'now()' },
+    );
+    await this.wakeLane(ref, manager);
+    await this.announce(ref, manager);
+  }
+
+  async wakeLane({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<void> {
+    await this.database.rows(WAKE_LANE, [accountId, mode, id], manager);
+  }
+
+  /** A statement of its own: heard by every process when the transaction commits. */
+  async announce({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<void> {
+    await this.database.rows(ANNOUNCE, [accountId, mode, id], manager);
+  }
+
+  /** The registered event types beside the built-in ones. */
+  async listCustomTypes(manager: EntityManager): Promise<string[]> {
+    const rows = await this.database.rows<{ type: string }>(LIST_CUSTOM_TYPES, [], manager);
+    return rows.map(({ type }) => type);
+  }
+
+  async countUnfinished({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<number> {
+    const values = [accountId, mode, id];
+    const [row] = await this.database.rows<{ count: number }>(COUNT_UNFINISHED, values, manager);
+    return row!.count;
+  }
+
+  /** Events whose delivery ended after `since` without success; `firstId` bounds the deliveries looked at. */
+  async countRecoverable(ref: EndpointRef, since: Date, firstId: string, manager: EntityManager): Promise<number> {
+    const values = [ref.accountId, ref.mode, ref.id, firstId, since];
+    const [row] = await this.database.rows<{ count: number }>(COUNT_RECOVERABLE, values, manager);
+    return row!.count;
+  }
+
+  private query(manager: EntityManager, { accountId, mode }: Tenant) {
+    return manager
+      .createQueryBuilder(WebhookEndpointEntity, 'endpoint')
+      .where('endpoint.accountId = :accountId AND endpoint.mode = :mode', { accountId, mode })
+      .andWhere('endpoint.deletedAt IS NULL');
+  }
+}
