@@ -114,7 +114,11 @@ export function ObjectField(type: ClassReference, options: FieldOptions<object>)
   return applyDecorators(
     Type(type),
     ValidateNested(),
-    field(options, { check: checks.objectCheck, schema: { type: type } }),
+    field(options, {
+      check: checks.objectCheck,
+      // Swagger tells a reference to a class from a class by the function's name, which must be `type`.
+      schema: { type: () => type() },
+    }),
   );
 }
 

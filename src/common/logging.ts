@@ -15,6 +15,8 @@ export function createLogger({ level, destination }: LoggingOptions): Signalpost
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
+    // What `redact` made of an error is whole already.
+    serializers: { err: (error: unknown) => error },
     formatters: {
       level: (label: string) => ({ level: label }),
       log: (entry: object) => redact(entry) as Record<string, unknown>,
@@ -25,7 +27,9 @@ export function createLogger({ level, destination }: LoggingOptions): Signalpost
         values: Parameters<Logger['info']>,
         method: (...values: Parameters<Logger['info']>) => void,
       ) {
-        const redacted = values.map((value: unknown) => (typeof value === 'string' ? redactText(value) : value));
+        const [first] = values as unknown[];
+        const given = first instanceof Error ? [{ err: first }, first.message, ...values.slice(1)] : values;
+        const redacted = given.map((value: unknown) => (typeof value === 'string' ? redactText(value) : value));
         method.apply(this, redacted as Parameters<Logger['info']>);
       },
     },
