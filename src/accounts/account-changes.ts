@@ -49,6 +49,11 @@ export class AccountChanges {
     await this.database.rows(NOTIFY, [accountId], manager);
   }
 
+  /** After that commit: this process forgets at once, so that its own next request sees what it changed. */
+  apply(accountId: string): void {
+    this.emit(accountId);
+  }
+
   private emit(accountId: string | null): void {
     for (const handler of this.handlers) handler(accountId);
   }

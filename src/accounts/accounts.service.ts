@@ -34,11 +34,15 @@ export class AccountsService {
     return this.repository.insert({ ...account, id: newUuid(this.clock.now().getTime()) }, manager);
   }
 
-  /** @throws AppError `not_found`, `external_id_conflict`. */
+  /** To be followed by `applyChange` after the commit. @throws AppError `not_found`, `external_id_conflict`. */
   async change(id: string, change: AccountChange, manager: EntityManager): Promise<AccountEntity> {
     const account = existing(await this.repository.update(id, change, manager));
     await this.changes.announce(id, manager);
     return account;
+  }
+
+  applyChange(id: string): void {
+    this.changes.apply(id);
   }
 }
 

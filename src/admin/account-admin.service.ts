@@ -4,6 +4,7 @@ import type { AccountEntity } from '../accounts/account.entity.js';
 import type { AccountChange } from '../accounts/accounts.repository.js';
 import { AccountsService } from '../accounts/accounts.service.js';
 import type { Mode } from '../auth/caller.js';
+import { Database } from '../database/database.js';
 import { type IssuedPair, KeyIssuer } from '../keys/key-issuer.js';
 import { KeysService } from '../keys/keys.service.js';
 import type { ChangeAccountBody, CreateAccountBody, CreatedAccount } from './accounts.dto.js';
@@ -20,6 +21,7 @@ export class AccountAdmin {
     private readonly issuer: KeyIssuer,
     private readonly keys: KeysService,
     private readonly journal: AdminJournal,
+    private readonly database: Database,
   ) {}
 
   /** Hashes for some 60 ms, so before the transaction of `create`. */
@@ -55,11 +57,17 @@ export class AccountAdmin {
   }
 
   /** @throws AppError `not_found`, `external_id_conflict`. */
-  async change(
+  async change(action: AdminAction, id: string, input: ChangeAccountBody): Promise<AccountEntity> {
+    const account = await this.database.transaction((manager) => this.changeIn(manager, action, id, input));
+    this.accounts.applyChange(id);
+    return account;
+  }
+
+  private async changeIn(
+    manager: EntityManager,
     action: AdminAction,
     id: string,
     input: ChangeAccountBody,
-    manager: EntityManager,
   ): Promise<AccountEntity> {
     const change: AccountChange = {
       name: input.name,
@@ -71,7 +79,9 @@ export class AccountAdmin {
     };
     const before = await this.accounts.get(id);
     const account = await this.accounts.change(id, change, manager);
-    const changed = Object.entries(input).flatMap(([field, value]) => (value === undefined ? [] : [field]));
+    const changed = Object.entries(input).flatMap(([field, value]) =>
+      value === undefined || field === 'status' ? [] : [field],
+    );
     if (account.status === before.status) await this.journal.account('updated', action, account, changed, manager);
     else {
       const what = account.status === 'suspended' ? 'suspended' : 'reactivated';

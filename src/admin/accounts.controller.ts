@@ -7,7 +7,6 @@ import type { Caller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { ApiListResponse, type ListResponse, toList, toPage } from '../common/pagination.js';
-import { Database } from '../database/database.js';
 import { Idempotency } from '../database/idempotency.js';
 import { AccountAdmin } from './account-admin.service.js';
 import {
@@ -27,7 +26,6 @@ export class AdminAccountsController {
     private readonly admin: AccountAdmin,
     private readonly accounts: AccountsService,
     private readonly idempotency: Idempotency,
-    private readonly database: Database,
   ) {}
 
   @Post()
@@ -85,9 +83,6 @@ export class AdminAccountsController {
     @Body() body: ChangeAccountBody,
     @Req() request: FastifyRequest,
   ): Promise<AccountResponse> {
-    const action = { caller, requestId: request.id };
-    return toAccountResponse(
-      await this.database.transaction((manager) => this.admin.change(action, id, body, manager)),
-    );
+    return toAccountResponse(await this.admin.change({ caller, requestId: request.id }, id, body));
   }
 }

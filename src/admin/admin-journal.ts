@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import type { Caller } from '../auth/caller.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
-import { actorOfCaller } from '../keys/actor.js';
 import { describeAccount } from '../logs/descriptions.js';
+import { logActorOf } from '../logs/log.js';
 import { LogWriter } from '../logs/log-writer.js';
 
 /** Who changes accounts, and in which request; a caller of null is the service itself. */
@@ -35,7 +35,7 @@ export class AdminJournal {
       status: 'succeeded',
       description: describeAccount('en', what, account.name, changed),
       requestId: requestId ?? undefined,
-      actor: caller ? actorOfCaller(caller) : undefined,
+      actor: caller ? logActorOf(caller) : undefined,
       metadata: { account: encodeId('acct', account.id) },
     } as const;
     await this.logs.write([log], manager);

@@ -5,8 +5,8 @@ import type { TenantCaller } from '../auth/caller.js';
 import type { BrowserRefusal } from '../auth/refusal-hook.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
 import { describeKey, type DescribedKey } from '../logs/descriptions.js';
+import { type LogActor, logActorOf } from '../logs/log.js';
 import { LogWriter, type NewLog } from '../logs/log-writer.js';
-import { type Actor, actorOfCaller, actorOfCredential } from './actor.js';
 import type { ApiKeyRow } from './keys.repository.js';
 import { SystemEventsRepository } from './system-events.repository.js';
 
@@ -94,7 +94,7 @@ export class KeyJournal {
     manager: EntityManager,
   ): Promise<void> {
     const { accountId, mode, locale } = caller;
-    const actor = actorOfCaller(caller);
+    const actor = logActorOf(caller);
     const about = { accountId, mode, apiKeyId: key.id, requestId, actor };
     await this.logs.write([{ ...newLog(locale, described), ...about }], manager);
   }
@@ -105,7 +105,7 @@ export class KeyJournal {
     key: ApiKeyRow,
     manager: EntityManager,
   ): Promise<void> {
-    await this.events.publish(caller, type, mentionOf(key, actorOfCaller(caller)), manager);
+    await this.events.publish(caller, type, mentionOf(key, logActorOf(caller)), manager);
   }
 }
 
@@ -121,6 +121,12 @@ function newLog(
   };
 }
 
-function mentionOf(key: KeyMention, actor: Actor) {
+function actorOfCredential(credential: BrowserRefusal['credential'], ip: string): LogActor {
+  const { name } = credential;
+  if (credential.kind === 'admin') return { type: 'admin', id: name, name, ip };
+  return { type: 'key', id: encodeId('key', credential.id), name, ip };
+}
+
+function mentionOf(key: KeyMention, actor: LogActor) {
   return { key_id: encodeId('key', key.id), key_preview: key.preview, actor };
 }

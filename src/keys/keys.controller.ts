@@ -6,7 +6,6 @@ import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { ApiListResponse, type ListResponse, PageQuery, toList, toPage } from '../common/pagination.js';
-import { Database } from '../database/database.js';
 import { Idempotency } from '../database/idempotency.js';
 import { KeyIssuer } from './key-issuer.js';
 import { toKeyChange, toKeyRules } from './key-input.js';
@@ -29,7 +28,6 @@ export class KeysController {
     private readonly repository: KeysRepository,
     private readonly issuer: KeyIssuer,
     private readonly idempotency: Idempotency,
-    private readonly database: Database,
   ) {}
 
   @Get()
@@ -69,7 +67,7 @@ export class KeysController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const issued = await this.issuer.issuePair(caller.mode);
-    return this.idempotency.run(request, reply, async (manager) => {
+    const answered = await this.idempotency.run(request, reply, async (manager) => {
       const action = { caller, requestId: request.id };
       const { publicKey, secretKey } = await this.keys.regenerate(action, issued, body.expire_previous_in, manager);
       const answer = (whole: boolean): KeyPairResponse => ({
@@ -78,6 +76,8 @@ export class KeysController {
       });
       return { status: 201, body: answer(true), stored: answer(false) };
     });
+    this.keys.applyChange(caller);
+    return answered;
   }
 
   @Post()
@@ -111,10 +111,7 @@ export class KeysController {
     @Req() request: FastifyRequest,
   ): Promise<ApiKeyResponse> {
     const change = toKeyChange(body);
-    const action = { caller, requestId: request.id };
-    return toApiKeyResponse(
-      await this.database.transaction((manager) => this.keys.change(action, id, change, manager)),
-    );
+    return toApiKeyResponse(await this.keys.change({ caller, requestId: request.id }, id, change));
   }
 
   @Delete(':id')
@@ -130,7 +127,6 @@ export class KeysController {
     @IdParam('key') id: string,
     @Req() request: FastifyRequest,
   ): Promise<ApiKeyResponse> {
-    const action = { caller, requestId: request.id };
-    return toApiKeyResponse(await this.database.transaction((manager) => this.keys.revoke(action, id, manager)));
+    return toApiKeyResponse(await this.keys.revoke({ caller, requestId: request.id }, id));
   }
 }

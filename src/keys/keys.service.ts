@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { AccountChanges } from '../accounts/account-changes.js';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
+import { Database } from '../database/database.js';
 import type { IssuedKey, IssuedPair } from './key-issuer.js';
 import { type KeyAction, KeyJournal } from './key-journal.js';
 import { type ApiKeyRow, type KeyChange, KeysRepository } from './keys.repository.js';
@@ -21,6 +22,7 @@ export class KeysService {
     private readonly repository: KeysRepository,
     private readonly changes: AccountChanges,
     private readonly journal: KeyJournal,
+    private readonly database: Database,
   ) {}
 
   /** @throws AppError `not_found`. */
@@ -38,6 +40,7 @@ export class KeysService {
   /**
    * Puts `pair` in the place of the current one. `expirePreviousIn` 0 ends every earlier pair now; else the current one
    * ends after so many seconds and earlier ones keep their own end. The lock leaves exactly one current pair.
+   * To be followed by `applyChange` after the commit.
    */
   async regenerate(
     action: KeyAction,
@@ -79,7 +82,13 @@ export class KeysService {
   }
 
   /** @throws AppError `not_found`; `invalid_input` for origins of a key that is not public. */
-  async change(action: KeyAction, id: string, change: KeyChange, manager: EntityManager): Promise<ApiKeyRow> {
+  async change(action: KeyAction, id: string, change: KeyChange): Promise<ApiKeyRow> {
+    const row = await this.database.transaction((manager) => this.changeIn(manager, action, id, change));
+    this.applyChange(action.caller);
+    return row;
+  }
+
+  private async changeIn(manager: EntityManager, action: KeyAction, id: string, change: KeyChange): Promise<ApiKeyRow> {
     const { caller } = action;
     const before = existing(await this.repository.find(caller, id, manager));
     if (change.allowedOrigins && before.kind !== 'public') {
@@ -97,7 +106,18 @@ export class KeysService {
    * Ends a restricted key, or one of a pair that was already replaced; a key that has ended stays as it is.
    * @throws AppError `not_found`; `use_regenerate` for a key of the current pair.
    */
-  async revoke(action: KeyAction, id: string, manager: EntityManager): Promise<ApiKeyRow> {
+  async revoke(action: KeyAction, id: string): Promise<ApiKeyRow> {
+    const row = await this.database.transaction((manager) => this.revokeIn(manager, action, id));
+    this.applyChange(action.caller);
+    return row;
+  }
+
+  /** This process forgets at once what it remembers of the account's keys; the others hear of it. */
+  applyChange({ accountId }: Tenant): void {
+    this.changes.apply(accountId);
+  }
+
+  private async revokeIn(manager: EntityManager, action: KeyAction, id: string): Promise<ApiKeyRow> {
     const { caller } = action;
     await this.repository.lock(caller, manager);
     const before = existing(await this.repository.find(caller, id, manager));
