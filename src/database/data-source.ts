@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import type { AppConfig } from '../config/app-config.js';
 import { connectionOptions } from './connection.js';
+import { QuietOrmLogger } from './orm-logger.js';
 
 /** A class that TypeORM maps to a table. */
 export type EntityClass = new () => object;
@@ -31,7 +32,7 @@ export function createDataSource(
     migrations: MIGRATIONS,
     migrationsTableName: 'migrations',
     synchronize: false,
-    logging: false,
+    logger: new QuietOrmLogger(),
     poolSize: config.databasePoolSize,
     // A filter that was forgotten must never select somebody else's row.
     invalidWhereValuesBehavior: { null: 'throw', undefined: 'throw' },
