@@ -1,13 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import request from 'supertest';
 import type { DataSource } from 'typeorm';
-import { loadConfig } from '../src/config/load-config.js';
+import { createDataSource } from '../src/database/data-source.js';
 import { IdempotencyUpkeep } from '../src/database/idempotency-upkeep.js';
-import { runMigrations } from '../src/database/migrate.js';
-import { openDatabase, type OpenDatabase } from '../src/database/open-database.js';
+import { testConfig, workerDatabaseUrl } from './setup/database.js';
 import { Gate, held, startIdempotencyApp } from './support/idempotency-app.js';
 import { expectProblem } from './support/thing-app.js';
 
@@ -16,23 +12,18 @@ const otherAccount = '0198c0de-0000-7000-8000-000000000002';
 const caller = `${account}/test/key`;
 
 describe('Idempotency-Key', () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'signalpost-'));
-  let database: OpenDatabase;
   let dataSource: DataSource;
   let app: NestFastifyApplication;
 
   beforeAll(async () => {
-    const config = loadConfig({ NODE_ENV: 'test', DATA_DIR: dataDir });
-    database = await openDatabase(config, []);
-    dataSource = database.dataSource;
-    await runMigrations(dataSource, config, new Date());
+    const url = await workerDatabaseUrl();
+    dataSource = await createDataSource(testConfig(url), url).initialize();
     await dataSource.query('CREATE TABLE notes (id serial, text text)');
     app = await startIdempotencyApp(dataSource);
-  }, 60_000);
+  });
   afterAll(async () => {
     await app.close();
-    await database.close();
-    rmSync(dataDir, { recursive: true });
+    await dataSource.destroy();
   });
 
   const post = (key: string | null, text: string, by = caller, path = '/v1/notes'): request.Test => {
