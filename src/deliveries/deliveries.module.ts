@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
 import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
@@ -6,7 +7,7 @@ import { LaneSignals } from './lane-signals.js';
 
 @Module({
   controllers: [DeliveriesController],
-  providers: [DeliveriesQueryRepository, DeliveriesService, LaneSignals],
+  providers: [Clock, DeliveriesQueryRepository, DeliveriesService, LaneSignals],
   exports: [DeliveriesService, LaneSignals],
 })
 export class DeliveriesModule {}

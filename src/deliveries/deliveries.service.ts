@@ -3,12 +3,12 @@ import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
-import { type ListResponse, toList, toPage } from '../common/pagination.js';
+import { type ListResponse, type Page, toList, toPage } from '../common/pagination.js';
 import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
-import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
+import { DeliveriesQueryRepository, type DeliveryFilters } from './deliveries-query.repository.js';
 import {
-  type DeliveriesQuery,
+  DeliveriesQuery,
   type DeliveryResponse,
   type DeliverySummaryResponse,
   toDeliveryFilters,
@@ -28,9 +28,13 @@ export class DeliveriesService {
   /** @throws AppError 422 for a reversed interval or a wrong cursor. */
   async list(tenant: Tenant, query: DeliveriesQuery): Promise<ListResponse<DeliverySummaryResponse>> {
     const page = toPage(query, 'del');
-    const filters = toDeliveryFilters(query, this.startMs());
-    const rows = await this.repository.list(tenant, filters, page);
-    return toList(rows, page.limit, (row) => toDeliverySummaryResponse(row, tenant.mode), page.before !== null);
+    return this.read(tenant, toDeliveryFilters(query, this.startMs()), page);
+  }
+
+  /** Every delivery of one event, whose id is a uuid, newest first. */
+  async listOfEvent(tenant: Tenant, eventId: string, page: Page): Promise<ListResponse<DeliverySummaryResponse>> {
+    const filters = { ...toDeliveryFilters(new DeliveriesQuery(), this.startMs()), eventIds: [eventId] };
+    return this.read(tenant, filters, page);
   }
 
   /** @throws AppError `not_found`. */
@@ -44,6 +48,15 @@ export class DeliveriesService {
   /** The time from which attempts are shown. */
   attemptsFrom(): Date {
     return new Date(retentionStartMs(this.clock.now(), this.config.attemptRetentionDays));
+  }
+
+  private async read(
+    tenant: Tenant,
+    filters: DeliveryFilters,
+    page: Page,
+  ): Promise<ListResponse<DeliverySummaryResponse>> {
+    const rows = await this.repository.list(tenant, filters, page);
+    return toList(rows, page.limit, (row) => toDeliverySummaryResponse(row, tenant.mode), page.before !== null);
   }
 
   private startMs(): number {

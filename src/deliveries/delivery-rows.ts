@@ -54,13 +54,12 @@ export const ENDED_TENANT = 'd.account_id = $1 AND d.mode = $2';
 export const ENDED_STATUS = 'd.status';
 
 /*
- * What an unfinished delivery `p` reads as: the moment its endpoint `w` is disabled or deleted, whichever came first,
+ * What an unfinished delivery `p` reads as: the moment its endpoint `w` is disabled, which begins an epoch, or deleted
  * ends it, though the job that ends the rows may be behind.
  */
-const IS_SKIPPED = `w.status = 'disabled' AND (w.deleted_at IS NULL OR w.disabled_at <= w.deleted_at)`;
+const IS_SKIPPED = `(p.endpoint_epoch < w.epoch OR (w.status = 'disabled' AND w.deleted_at IS NULL))`;
 export const UNFINISHED_STATUS = `CASE WHEN ${IS_SKIPPED} THEN 'skipped'
   WHEN w.deleted_at IS NOT NULL THEN 'cancelled' ELSE 'pending' END`;
-const IS_OPEN = `w.status = 'enabled' AND w.deleted_at IS NULL`;
 
 /** The same columns of an unfinished delivery `p` and its endpoint `w`; `infinity` waits for another's end. */
 export const UNFINISHED_COLUMNS = `p.id, p.endpoint_id, p.event_id, p.event_type, p.operation_id,
@@ -68,8 +67,9 @@ export const UNFINISHED_COLUMNS = `p.id, p.endpoint_id, p.event_id, p.event_type
   CASE WHEN ${IS_SKIPPED} THEN 'endpoint_disabled' WHEN w.deleted_at IS NOT NULL THEN 'endpoint_deleted' END
     AS status_reason,
   p.trigger, p.previous_delivery_id, p.recovery_id, p.attempt_count,
-  CASE WHEN ${IS_OPEN} AND p.due_at <> 'infinity' THEN ${milliseconds('p.due_at')} END AS next_attempt_ms,
-  CASE WHEN ${IS_SKIPPED} THEN ${milliseconds('w.disabled_at')}
+  CASE WHEN NOT ${IS_SKIPPED} AND w.deleted_at IS NULL AND p.due_at <> 'infinity' THEN ${milliseconds('p.due_at')} END
+    AS next_attempt_ms,
+  CASE WHEN ${IS_SKIPPED} THEN ${milliseconds('coalesce(w.disabled_at, w.updated_at)')}
        WHEN w.deleted_at IS NOT NULL THEN ${milliseconds('w.deleted_at')} END AS ended_ms`;
 
 export const UNFINISHED_TABLE = `signalpost.pending_deliveries p

@@ -19,6 +19,10 @@ export class PendingDeliveryEntity {
   @Column('uuid', { name: 'endpoint_id' })
   endpointId!: string;
 
+  /** The endpoint's epoch at planning; a row of an earlier one counts as skipped. */
+  @Column('integer', { name: 'endpoint_epoch' })
+  endpointEpoch!: number;
+
   @Column('uuid', { name: 'event_id' })
   eventId!: string;
 

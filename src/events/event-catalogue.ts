@@ -64,7 +64,6 @@ export class EventCatalogue implements OnModuleInit {
 
   @Interval('event-catalogue', REFRESH_MS)
   async refreshQuietly(): Promise<void> {
-    if (this.refreshing !== null) return;
     await this.refresh().catch((error: Error) => this.logger.warn(`Event types were not read: ${error.message}`));
   }
 
