@@ -10,7 +10,11 @@ import { KeyUsage } from './usage/key-usage.js';
 import { Authenticator, type Credential } from './verification/authenticator.js';
 import type { VerifiedKey } from './verification/verified-key.js';
 
-type Request = FastifyRequest & { caller?: Caller };
+type Request = FastifyRequest & {
+  caller?: Caller;
+  /** Set as soon as the key proved right, also when the request is refused then. */
+  credential?: Credential;
+};
 
 /** In front of every route: 401 and 403 first, then 429, all before the body is parsed. */
 @Injectable()
@@ -31,7 +35,14 @@ export class AccessGuard implements CanActivate {
     const request = http.getRequest<Request>();
     const reply = http.getResponse<FastifyReply>();
     const { authorization, origin } = request.headers;
-    const credential = this.authenticator.authenticate({ authorization, origin, ip: request.ip });
+    const credential = this.authenticator.authenticate({
+      authorization,
+      origin,
+      ip: request.ip,
+      onProved: (proved) => {
+        request.credential = proved;
+      },
+    });
     if (credential instanceof Promise) return credential.then((proved) => this.admit(proved, access, request, reply));
     return this.admit(credential, access, request, reply);
   }

@@ -9,7 +9,10 @@ const MAX_TERMS = 20;
 
 /** A longer run of letters and digits counts as several words, the same when written and when asked. */
 const WORDS = /[\p{L}\p{N}]{1,64}/gu;
+/** The same in ASCII, three times as fast: this runs for every event. */
+const ASCII_WORDS = /[a-z0-9]{1,64}/g;
 // The signs that group digits in threes, in amounts; an ordinary space is not one, it parts words.
+const MAY_BE_GROUPED = /\d[,\u00a0\u202f]\d/;
 const GROUPED_DIGITS = /(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))/g;
 const NOT_ASCII = /[^\x00-\x7f]/;
 const MARKS = /\p{M}+/gu;
@@ -67,12 +70,13 @@ export function searchPattern(term: string): string {
 }
 
 function wordsOf(text: string): readonly string[] {
-  return fold(text.slice(0, MAX_INPUT_LENGTH)).match(WORDS) ?? [];
+  const folded = fold(text.slice(0, MAX_INPUT_LENGTH));
+  return folded.match(NOT_ASCII.test(folded) ? WORDS : ASCII_WORDS) ?? [];
 }
 
 /** Without regard to accents, case and compatible forms; amounts lose the signs that group their digits. */
 function fold(text: string): string {
-  const joined = text.replace(GROUPED_DIGITS, '');
+  const joined = MAY_BE_GROUPED.test(text) ? text.replace(GROUPED_DIGITS, '') : text;
   if (!NOT_ASCII.test(joined)) return joined.toLowerCase();
   return joined
     .normalize('NFKD')

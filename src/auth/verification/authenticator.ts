@@ -20,6 +20,8 @@ export interface Presented {
   readonly authorization: string | undefined;
   readonly origin: string | undefined;
   readonly ip: string;
+  /** Told as soon as the key proved right, though it may be refused yet: whose log its refusal belongs to. */
+  readonly onProved?: (credential: Credential) => void;
 }
 
 /** From the text of `Authorization` to a proved credential, in the order of checks that keeps strangers cheap. */
@@ -41,7 +43,10 @@ export class Authenticator {
     const key = bearerToken(presented.authorization);
     if (key.startsWith('ak_')) {
       const name = this.adminKeys.nameOf(key);
-      return name === null ? this.refuse(presented.ip) : { kind: 'admin', name };
+      if (name === null) return this.refuse(presented.ip);
+      const credential: Credential = { kind: 'admin', name };
+      presented.onProved?.(credential);
+      return credential;
     }
     const parsed = parseApiKey(key);
     if (!parsed) return this.refuse(presented.ip);
@@ -56,6 +61,7 @@ export class Authenticator {
   }
 
   private usable(key: VerifiedKey, presented: Presented): VerifiedKey {
+    presented.onProved?.(key);
     assertUsable(key, this.clock.monotonicMs(), presented.ip, presented.origin);
     return key;
   }

@@ -4,6 +4,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The body as it came: what is hashed, parsed and validated after the guard. */
     rawBody?: Buffer;
+    /** The code that the answer carries when it is a problem. */
+    problemCode?: string;
   }
 }
 

@@ -1,0 +1,49 @@
+import type { Caller, Mode } from '../auth/caller.js';
+import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
+
+export const LOG_CATEGORIES = ['operation', 'api', 'webhook', 'key', 'admin'] as const;
+export type LogCategory = (typeof LOG_CATEGORIES)[number];
+
+export const LOG_STATUSES = ['succeeded', 'failed', 'pending', 'info'] as const;
+export type LogStatus = (typeof LOG_STATUSES)[number];
+
+export const ACTOR_TYPES = ['key', 'admin', 'system'] as const;
+export type ActorType = (typeof ACTOR_TYPES)[number];
+
+/** Who did it; `id` is the key's id, or the name of an admin key. */
+export interface LogActor {
+  readonly type: ActorType;
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly ip: string | null;
+}
+
+export const SYSTEM_ACTOR: LogActor = { type: 'system', id: null, name: null, ip: null };
+
+/** What a request log says of its request. */
+export interface LogHttp {
+  readonly method: string;
+  /** The route's pattern, never the path. */
+  readonly route: string;
+  readonly status: number;
+  readonly code: string | null;
+  readonly duration_ms: number;
+}
+
+/** Whose logs: an account and mode, or the platform's own. */
+export interface LogScope {
+  readonly accountId: string;
+  readonly mode: Mode | '';
+}
+
+export const PLATFORM_LOGS: LogScope = { accountId: NIL_ACCOUNT, mode: '' };
+
+export function logActorOf({
+  apiKeyId,
+  adminKeyName,
+  actorName: name,
+  ip,
+}: Pick<Caller, 'apiKeyId' | 'adminKeyName' | 'actorName' | 'ip'>): LogActor {
+  if (apiKeyId === null) return { type: 'admin', id: adminKeyName, name, ip };
+  return { type: 'key', id: encodeId('key', apiKeyId), name, ip };
+}
