@@ -3,11 +3,22 @@ import { Clock } from '../common/clock.js';
 import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
+import { DispatcherLeaseRepository } from './dispatcher-lease.repository.js';
+import { LaneQueueRepository } from './lane-queue.repository.js';
 import { LaneSignals } from './lane-signals.js';
+import { LeftoversRepository } from './leftovers.repository.js';
 
 @Module({
   controllers: [DeliveriesController],
-  providers: [Clock, DeliveriesQueryRepository, DeliveriesService, LaneSignals],
-  exports: [DeliveriesService, LaneSignals],
+  providers: [
+    Clock,
+    DeliveriesQueryRepository,
+    DeliveriesService,
+    DispatcherLeaseRepository,
+    LaneQueueRepository,
+    LaneSignals,
+    LeftoversRepository,
+  ],
+  exports: [DeliveriesService, DispatcherLeaseRepository, LaneQueueRepository, LaneSignals, LeftoversRepository],
 })
 export class DeliveriesModule {}

@@ -10,7 +10,11 @@ import type { OperationReport } from './operation-state.js';
 /** Who publishes, as the event's log and its `source` say. */
 export interface Publisher {
   readonly source: 'platform' | 'account' | 'system';
-  readonly actor: { readonly type: 'key' | 'admin' | 'system'; readonly id: string | null; readonly name: string | null };
+  readonly actor: {
+    readonly type: 'key' | 'admin' | 'system';
+    readonly id: string | null;
+    readonly name: string | null;
+  };
   readonly ip: string | null;
   readonly apiKeyId: string | null;
   readonly requestId: string | null;
@@ -86,13 +90,15 @@ function reportOf(input: EventInput): OperationReport | null {
   const operation = input.operation ?? null;
   if (!OPERATION_TYPES.has(input.type)) {
     if (operation === null) return null;
-    if (operation.kind === undefined) throw invalid('operation.kind', 'required', 'A custom type gives the kind itself.');
+    if (operation.kind === undefined)
+      throw invalid('operation.kind', 'required', 'A custom type gives the kind itself.');
     if (operation.status === undefined) {
       throw invalid('operation.status', 'required', 'A custom type gives the status itself.');
     }
     return { ...operation, kind: operation.kind, status: operation.status };
   }
-  if (operation === null) throw invalid('operation', 'required', `Events of type ${input.type} are about an operation.`);
+  if (operation === null)
+    throw invalid('operation', 'required', `Events of type ${input.type} are about an operation.`);
   const [kind, status] = input.type.split('.') as [string, string];
   if (operation.kind !== undefined && operation.kind !== kind) {
     throw invalid('operation.kind', 'mismatch', `Events of type ${input.type} are about a ${kind}.`);

@@ -83,7 +83,13 @@ export const EVENT_INPUT_SCHEMA: SchemaObject = {
   additionalProperties: false,
   required: ['type'],
   properties: {
-    type: { type: 'string', minLength: 1, maxLength: 64, description: 'A type of the catalogue.', example: 'collect.failed' },
+    type: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 64,
+      description: 'A type of the catalogue.',
+      example: 'collect.failed',
+    },
     operation: { ...OPERATION_INPUT_SCHEMA, nullable: true },
     data: {
       type: 'object',

@@ -1,13 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { AccountDirectory } from '../accounts/account-directory.js';
 import type { Caller, Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
-import { Clock } from '../common/clock.js';
 import { encodeIdOrNull, NIL_ACCOUNT, tryDecodeId } from '../common/ids.js';
-import { AppConfig } from '../config/app-config.js';
-import { acceptEvent, type AcceptedEvent, type Publisher } from './accepted-event.js';
-import { EventCatalogue } from './event-catalogue.js';
-import { parseEventInput } from './event-input.js';
+import type { AcceptedEvent, Publisher } from './accepted-event.js';
+import { EventAcceptance } from './event-acceptance.js';
 import type { IdempotentRequest, PublishOutcome, PublishResult } from './ingest-snapshot.js';
 import { EventPublisher } from './publisher.js';
 
@@ -38,10 +34,7 @@ interface Target {
 export class EventsService {
   constructor(
     private readonly publisher: EventPublisher,
-    private readonly catalogue: EventCatalogue,
-    private readonly accounts: AccountDirectory,
-    private readonly clock: Clock,
-    private readonly config: AppConfig,
+    private readonly acceptance: EventAcceptance,
   ) {}
 
   /** @throws AppError what refuses the event. */
@@ -55,7 +48,7 @@ export class EventsService {
   }
 
   /** Publishes the good events of a batch, in order; the others keep their own errors. */
-  async publishBatch(items: readonly BatchItem[], request: PublishRequest): Promise<PublishResult> {
+  async publishBatch(items: readonly (BatchItem | AppError)[], request: PublishRequest): Promise<PublishResult> {
     const accepted = await Promise.all(items.map((item) => this.acceptItem(item, request)));
     const result = await this.publisher.publish({ isBatch: true, items: accepted, idempotency: scopeOf(request) });
     const [first] = result.outcomes;
@@ -63,7 +56,8 @@ export class EventsService {
     return result;
   }
 
-  private async acceptItem(item: BatchItem, request: PublishRequest): Promise<AcceptedEvent | AppError> {
+  private async acceptItem(item: BatchItem | AppError, request: PublishRequest): Promise<AcceptedEvent | AppError> {
+    if (item instanceof AppError) return item;
     try {
       if (request.caller.kind !== 'admin') return this.accept(item, targetOf(request.caller)!, request);
       const { account, mode, ...input } = item;
@@ -75,11 +69,7 @@ export class EventsService {
   }
 
   private accept(input: unknown, target: Target, request: PublishRequest): AcceptedEvent {
-    const event = acceptEvent(parseEventInput(input), target.tenant, target.locale, publisherOf(request), {
-      catalogue: this.catalogue,
-      nowMs: this.clock.now().getTime(),
-      retentionDays: this.config.retentionDays,
-    });
+    const event = this.acceptance.accept(input, target.tenant, target.locale, publisherOf(request));
     // A merchant must not be able to forge its own ledger.
     if (target.tenant.mode === 'live' && request.caller.kind !== 'admin' && !target.livePublishing) {
       throw new AppError('live_publishing_disabled');
@@ -93,7 +83,11 @@ export class EventsService {
     if (accountId === null) {
       throw AppError.invalid([
         account === undefined
-          ? { field: 'account', code: 'required', message: 'Name the account here or by the header Signalpost-Account.' }
+          ? {
+              field: 'account',
+              code: 'required',
+              message: 'Name the account here or by the header Signalpost-Account.',
+            }
           : { field: 'account', code: 'invalid_id', message: 'Use an id that starts with acct_.' },
       ]);
     }
@@ -101,9 +95,7 @@ export class EventsService {
     if (itemMode !== 'test' && itemMode !== 'live') {
       throw AppError.invalid([{ field: 'mode', code: 'not_one_of', message: 'Use test or live.' }]);
     }
-    const settings = await this.accounts.find(accountId);
-    if (settings === null) throw new AppError('not_found', 'There is no such account.');
-    const { locale, livePublishing } = settings;
+    const { locale, livePublishing } = await this.acceptance.account(accountId);
     return { tenant: { accountId, mode: itemMode }, locale, livePublishing };
   }
 }

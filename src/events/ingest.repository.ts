@@ -179,7 +179,10 @@ function toSnapshot(row: SnapshotRow): IngestSnapshot {
     nowMs: Number(row.now_ms),
     sequences: new Map((row.ledgers ?? []).map(([accountId, mode, last]) => [ledgerKey({ accountId, mode }), last])),
     operations: new Map(
-      (row.operations ?? []).map((tuple) => [objectKey({ accountId: tuple[0], mode: tuple[1] }, tuple[2]), toState(tuple)]),
+      (row.operations ?? []).map((tuple) => [
+        objectKey({ accountId: tuple[0], mode: tuple[1] }, tuple[2]),
+        toState(tuple),
+      ]),
     ),
     externalIds: new Map(
       (row.external_ids ?? []).map(([accountId, mode, externalId, eventId, hash]) => [

@@ -1,6 +1,7 @@
-import type { Statement } from '../database/database.js';
 import { typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
+import type { Statement } from '../database/database.js';
+import { PROCESS_TAG } from '../database/process-tag.js';
 import { eventLog } from './event-log.js';
 import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
 
@@ -9,10 +10,46 @@ export type PublishArguments = readonly unknown[];
 
 const PARAMETER_TYPES = [
   ...['bigint', 'uuid[]', 'text[]', 'bigint[]'],
-  ...['integer[]', 'integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'text[]', 'text[]', 'text[]'],
-  ...['text[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]'],
+  ...[
+    'integer[]',
+    'integer[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'bytea[]',
+    'text[]',
+    'text[]',
+    'text[]',
+  ],
+  ...[
+    'text[]',
+    'text[]',
+    'timestamptz[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+  ],
   ...['text[]', 'text[]', 'uuid[]', 'text[]'],
-  ...['integer[]', 'text[]', 'bigint[]', 'bigint[]', 'text[]', 'text[]', 'bigint[]', 'text[]', 'text[]', 'text[]', 'text[]'],
+  ...[
+    'integer[]',
+    'text[]',
+    'bigint[]',
+    'bigint[]',
+    'text[]',
+    'text[]',
+    'bigint[]',
+    'text[]',
+    'text[]',
+    'text[]',
+    'text[]',
+  ],
   ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'timestamptz[]'],
   ...['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]', 'text'],
 ];
@@ -117,10 +154,13 @@ function storedOutcome(outcome: PlannedOutcome): unknown {
   return [outcome.planned.ledger, outcome.planned.idTail, created];
 }
 
-/** PostgreSQL takes at most 8,000 bytes; whoever listens reads the table when there are too many ledgers to name. */
+/**
+ * `<process>;<account> <mode>,…`. PostgreSQL takes at most 8,000 bytes; whoever listens reads the tables when there are
+ * too many ledgers to name.
+ */
 function notification(plan: PublishPlan): string {
-  if (plan.ledgers.length > 100) return '';
-  return plan.ledgers.map(({ tenant }) => `${tenant.accountId} ${tenant.mode}`).join(',');
+  const named = plan.ledgers.length > 100 ? [] : plan.ledgers;
+  return `${PROCESS_TAG};${named.map(({ tenant }) => `${tenant.accountId} ${tenant.mode}`).join(',')}`;
 }
 
 function isoTime(timeMs: number): string {
@@ -131,4 +171,3 @@ function isoTime(timeMs: number): string {
 export function writesNothing(plan: PublishPlan): boolean {
   return plan.events.length === 0 && plan.requests.length === 0;
 }
-

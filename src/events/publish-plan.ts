@@ -70,7 +70,10 @@ export function planPublish(units: readonly PublishUnit[], snapshot: IngestSnaps
 }
 
 class Planner {
-  private readonly ledgers = new Map<string, { index: number; tenant: Tenant; expectedSequence: number; count: number }>();
+  private readonly ledgers = new Map<
+    string,
+    { index: number; tenant: Tenant; expectedSequence: number; count: number }
+  >();
   private readonly events: PlannedEvent[] = [];
   private readonly operations = new Map<string, PlannedOperation>();
   private readonly externalIds = new Map<string, PlannedEvent>();
@@ -136,7 +139,10 @@ class Planner {
     if (stored !== undefined) {
       return stored.contentHash.equals(event.contentHash!)
         ? { kind: 'repeated', stored: { tenant: event.tenant, eventId: stored.eventId } }
-        : refuse('external_id_conflict', `${event.externalId} is ${encodeId('evt', stored.eventId)}, with other content.`);
+        : refuse(
+            'external_id_conflict',
+            `${event.externalId} is ${encodeId('evt', stored.eventId)}, with other content.`,
+          );
     }
     const planned = this.externalIds.get(key);
     if (planned === undefined) return null;
@@ -228,7 +234,10 @@ function refuse(code: AppError['code'], detail: string): PlannedOutcome {
 }
 
 /** The bytes of a planned event once its ledger's sequence and time are known; equal to what publish_events stored. */
-export function assembleBody(planned: PlannedEvent, receipt: readonly [lastSequenceBefore: number, ms: number]): string {
+export function assembleBody(
+  planned: PlannedEvent,
+  receipt: readonly [lastSequenceBefore: number, ms: number],
+): string {
   const [lastSequence, ms] = receipt;
   const id = `{"id":"evt_${typeIdTime(ms)}${typeIdTail(planned.idTail)}`;
   const { toSequence, toCreated, tail } = planned.body;

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
 import { isTransient } from '../database/transient.js';
@@ -13,6 +14,12 @@ import { snapshotRequest } from './snapshot-request.js';
 const MAX_FLUSHES = 2;
 /** A flush takes no further unit once it has this many events. */
 const FLUSH_EVENTS = 500;
+
+/** A plan with what the database gave it; null: there was nothing to write. */
+export interface WrittenPlan {
+  readonly plan: PublishPlan;
+  readonly receipt: PublishReceipt | null;
+}
 
 interface WaitingUnit {
   readonly unit: PublishUnit;
@@ -124,7 +131,7 @@ export class EventPublisher implements OnApplicationShutdown {
     if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
   }
 
-  private async write(units: PublishUnit[]): Promise<{ plan: PublishPlan; receipt: PublishReceipt | null }> {
+  private async write(units: PublishUnit[]): Promise<WrittenPlan> {
     const plan = planPublish(units, await this.repository.readSnapshot(snapshotRequest(units)));
     if (writesNothing(plan)) return { plan, receipt: null };
     try {
@@ -136,17 +143,22 @@ export class EventPublisher implements OnApplicationShutdown {
     return this.writeLocked(units);
   }
 
-  /** The certain way, a round trip longer: with the ledgers locked first, what is read stays true to the commit. */
-  private writeLocked(units: PublishUnit[]): Promise<{ plan: PublishPlan; receipt: PublishReceipt | null }> {
-    return this.database.transaction(async (manager) => {
-      const request = snapshotRequest(units);
-      await this.repository.lockLedgers(request.ledgers, manager);
-      const plan = planPublish(units, await this.repository.readSnapshot(request, manager));
-      if (writesNothing(plan)) return { plan, receipt: null };
-      const receipt = await this.repository.publish(publishArguments(plan), manager);
-      if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
-      return { plan, receipt };
-    });
+  private writeLocked(units: PublishUnit[]): Promise<WrittenPlan> {
+    return this.database.transaction((manager) => this.publishLocked(units, manager));
+  }
+
+  /**
+   * Publishes within the caller's transaction, the certain way and a round trip longer: with the ledgers locked first,
+   * what is read stays true to the commit. Waking the lanes of the receipt after the commit is the caller's.
+   */
+  async publishLocked(units: PublishUnit[], manager: EntityManager): Promise<WrittenPlan> {
+    const request = snapshotRequest(units);
+    await this.repository.lockLedgers(request.ledgers, manager);
+    const plan = planPublish(units, await this.repository.readSnapshot(request, manager));
+    if (writesNothing(plan)) return { plan, receipt: null };
+    const receipt = await this.repository.publish(publishArguments(plan), manager);
+    if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
+    return { plan, receipt };
   }
 }
 

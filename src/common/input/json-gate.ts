@@ -35,12 +35,17 @@ const END_OF_FILE = 17;
  * @throws AppError 400 `body_required`, 400 `malformed_json` (also bad UTF-8 and repeated keys), 422 `invalid_input`.
  */
 export function parseJsonBody(bytes: Buffer, limits: JsonLimits = DEFAULT_JSON_LIMITS): unknown {
+  const { value, errors } = readJson(bytes, limits);
+  if (errors.length > 0) throw AppError.invalid(errors);
+  return value;
+}
+
+/** As `parseJsonBody`, but hands out what storing the value would break, for bodies whose items are refused one by one. */
+export function readJson(bytes: Buffer, limits: JsonLimits): { value: unknown; errors: FieldError[] } {
   if (bytes.length === 0) throw new AppError('body_required');
   const text = decode(bytes);
   const errors = new JsonWalk(text, limits).run();
-  const value = parse(text);
-  if (errors.length > 0) throw AppError.invalid(errors);
-  return value;
+  return { value: parse(text), errors };
 }
 
 function decode(bytes: Buffer): string {

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import type { Mode } from '../auth/caller.js';
+import { Database, type Statement } from '../database/database.js';
+
+export interface LeftoverEndpoint {
+  readonly account_id: string;
+  readonly mode: Mode;
+  readonly id: string;
+}
+
+/** Index: webhook_endpoints_leftovers. */
+const FIND: Statement = {
+  name: 'leftovers_find',
+  text: `SELECT account_id, mode, id FROM signalpost.webhook_endpoints WHERE has_leftovers LIMIT $1`,
+};
+
+/**
+ * Ends unfinished deliveries that a disabling or a deletion of their endpoint left behind, some at a time.
+ * Lock: the rows deleted; a settle that comes later finds an ended delivery and records its attempt.
+ * Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in one statement.
+ */
+const END_SOME: Statement = {
+  name: 'leftovers_end_some',
+  text: `
+    WITH leftover AS (
+      SELECT q.account_id, q.mode, q.id, w.deleted_at IS NOT NULL AS is_deleted
+      FROM signalpost.webhook_endpoints w
+      JOIN signalpost.pending_deliveries q
+        ON q.account_id = w.account_id AND q.mode = w.mode AND q.endpoint_id = w.id
+        AND (q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
+      WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3 AND q.account_id = $1
+      LIMIT $4
+    ), ended AS (
+      DELETE FROM signalpost.pending_deliveries q
+      USING leftover
+      WHERE q.account_id = $1 AND q.mode = leftover.mode AND q.id = leftover.id
+      RETURNING q.*, leftover.is_deleted
+    )
+    INSERT INTO signalpost.deliveries (
+      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
+      recovery_id, status, status_reason, attempt_count, ended_at)
+    SELECT account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
+           recovery_id, CASE WHEN is_deleted THEN 'cancelled' ELSE 'skipped' END,
+           CASE WHEN is_deleted THEN 'endpoint_deleted' ELSE 'endpoint_disabled' END, attempt_count, clock_timestamp()
+    FROM ended
+    RETURNING id`,
+};
+
+/** Nothing is left, unless it was disabled again meanwhile. Lock: the endpoint's row. Index: primary key. */
+const MARK_DONE: Statement = {
+  name: 'leftovers_mark_done',
+  text: `
+    UPDATE signalpost.webhook_endpoints w
+    SET has_leftovers = false
+    WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3
+      AND NOT EXISTS (
+        SELECT FROM signalpost.pending_deliveries q
+        WHERE q.account_id = $1 AND q.mode = $2 AND q.endpoint_id = $3
+          AND (q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL))`,
+};
+
+/** Deliveries that nobody will send any more, because their endpoint was disabled or deleted. */
+@Injectable()
+export class LeftoversRepository {
+  constructor(private readonly database: Database) {}
+
+  findEndpoints(limit: number): Promise<LeftoverEndpoint[]> {
+    return this.database.rows<LeftoverEndpoint>(FIND, [limit]);
+  }
+
+  /** How many were ended; fewer than `limit`: none is left. */
+  async endSome(endpoint: LeftoverEndpoint, limit: number): Promise<number> {
+    const { account_id, mode, id } = endpoint;
+    return (await this.database.rows(END_SOME, [account_id, mode, id, limit])).length;
+  }
+
+  async markDone({ account_id, mode, id }: LeftoverEndpoint): Promise<void> {
+    await this.database.rows(MARK_DONE, [account_id, mode, id]);
+  }
+}

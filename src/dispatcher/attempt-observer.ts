@@ -1,0 +1,68 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Counter, Histogram } from 'prom-client';
+import { Metrics } from '../common/metrics/metrics.js';
+import { encodeId } from '../common/ids.js';
+import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
+import type { SendResult } from '../webhooks/webhook-client.js';
+import type { JudgedAttempt } from './attempt-outcome.js';
+import { EndpointDisabler } from './endpoint-disabler.js';
+
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What follows an attempt that took effect: counts, one wide line for each failure, and the end of a dead endpoint. */
+@Injectable()
+export class AttemptObserver {
+  private readonly logger = new Logger('Attempt');
+  private readonly attempts: Counter<'outcome'>;
+  private readonly duration: Histogram;
+
+  constructor(
+    metrics: Metrics,
+    private readonly disabler: EndpointDisabler,
+  ) {
+    const registers = [metrics.registry];
+    this.attempts = new Counter({
+      name: 'webhook_attempts_total',
+      help: 'Attempts by outcome: succeeded, status_4xx …, or the class of error.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.duration = new Histogram({
+      name: 'webhook_attempt_duration_seconds',
+      help: 'Time of one attempt, from DNS to the last byte.',
+      buckets: DURATION_BUCKETS_SECONDS,
+      registers,
+    });
+  }
+
+  observe(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void {
+    const { settlement } = judged;
+    const outcome = outcomeOf(settlement.attempt.outcome, result);
+    this.attempts.inc({ outcome });
+    this.duration.observe(result.durationMs / 1_000);
+    if (outcome !== 'succeeded') {
+      this.logger.log({
+        msg: 'attempt failed',
+        delivery_id: encodeId('del', delivery.id),
+        endpoint_id: encodeId('we', delivery.lane[2]),
+        event_id: encodeId('evt', delivery.eventId),
+        number: settlement.number,
+        outcome,
+        status_code: result.statusCode,
+        duration_ms: result.durationMs,
+        next: 'waitMs' in settlement.next ? `in ${Math.round(settlement.next.waitMs / 1_000)} s` : settlement.next.end,
+      });
+    }
+    if (judged.disable !== null) {
+      this.disabler
+        .disable(delivery.lane, judged.disable)
+        .catch((error: Error) => this.logger.error(`An endpoint could not be disabled: ${error.message}`));
+    }
+  }
+}
+
+function outcomeOf(outcome: 'succeeded' | 'failed', result: SendResult): string {
+  if (outcome === 'succeeded') return 'succeeded';
+  if (result.error !== null) return result.error.code;
+  return `status_${Math.floor((result.statusCode ?? 0) / 100)}xx`;
+}

@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { encodeId } from '../common/ids.js';
+import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
+import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
+import { signRequest } from '../webhooks/signature.js';
+import { WebhookClient, type SendResult } from '../webhooks/webhook-client.js';
+
+/** Makes one attempt: signs the event's stored bytes with every live secret, under a fresh timestamp, and sends them. */
+@Injectable()
+export class DeliverySender {
+  constructor(
+    private readonly client: WebhookClient,
+    private readonly clock: Clock,
+  ) {}
+
+  async send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult> {
+    const startedAt = this.clock.now();
+    if (settings.signature === null) return unsigned(startedAt);
+    const body = Buffer.from(delivery.body, 'utf8');
+    const signatureHeaders = signRequest({
+      ...settings.signature,
+      id: encodeId('evt', delivery.eventId),
+      timestampSeconds: Math.floor(startedAt.getTime() / 1_000),
+      body,
+    });
+    return this.client.send({
+      url: settings.url,
+      mode: settings.mode,
+      headers: { ...settings.headers, ...signatureHeaders },
+      body,
+      timeoutMs: settings.timeoutMs,
+      signal,
+    });
+  }
+}
+
+function unsigned(startedAt: Date): SendResult {
+  return {
+    startedAt,
+    durationMs: 0,
+    statusCode: null,
+    retryAfter: null,
+    error: { code: 'protocol', message: 'The signing secret could not be read; nothing was sent.' },
+    responseBody: null,
+    responseTruncated: false,
+  };
+}

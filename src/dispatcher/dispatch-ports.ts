@@ -1,0 +1,62 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { Locale } from '../accounts/account.js';
+import { AccountDirectory } from '../accounts/account-directory.js';
+import { Clock } from '../common/clock.js';
+import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
+import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
+import type { SendResult } from '../webhooks/webhook-client.js';
+import { AttemptObserver } from './attempt-observer.js';
+import type { JudgedAttempt } from './attempt-outcome.js';
+import { DeliverySender } from './delivery-sender.js';
+import type { SessionPorts } from './dispatch-session.js';
+import { EndpointCache } from './endpoint-cache.js';
+
+/** The real world behind a session: PostgreSQL, the network, this process's clock. */
+@Injectable()
+export class DispatchPorts implements SessionPorts {
+  private readonly logger = new Logger('Dispatcher');
+  private readonly clock = new Clock();
+
+  constructor(
+    readonly queue: LaneQueueRepository,
+    private readonly endpoints: EndpointCache,
+    private readonly accounts: AccountDirectory,
+    private readonly sender: DeliverySender,
+    private readonly observer: AttemptObserver,
+  ) {}
+
+  settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
+    return this.endpoints.get(lane, revision);
+  }
+
+  async localeOf(accountId: string): Promise<Locale> {
+    return (await this.accounts.find(accountId))?.locale ?? 'en';
+  }
+
+  send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult> {
+    return this.sender.send(delivery, settings, signal);
+  }
+
+  onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void {
+    this.observer.observe(delivery, result, judged);
+  }
+
+  onError(error: unknown, doing: string): void {
+    this.logger.error(
+      `Could not ${doing}; it is tried again: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+
+  monotonicMs(): number {
+    return this.clock.monotonicMs();
+  }
+
+  nowMs(): number {
+    return this.clock.now().getTime();
+  }
+
+  random(): number {
+    return Math.random();
+  }
+}

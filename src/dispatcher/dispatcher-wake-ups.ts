@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { Listener } from '../database/listener.js';
+import { PROCESS_TAG } from '../database/process-tag.js';
+import { LaneSignals } from '../deliveries/lane-signals.js';
+
+/** Where a dispatcher hears of work: commits of this process, and notifications of others. */
+@Injectable()
+export class DispatcherWakeUps {
+  private endings: (() => void)[] = [];
+
+  constructor(
+    private readonly signals: LaneSignals,
+    private readonly listener: Listener,
+  ) {}
+
+  subscribe(onLanes: Parameters<LaneSignals['onWake']>[0], onNotice: () => Promise<void>): void {
+    this.endings = [
+      this.signals.onWake(onLanes),
+      // A commit of this process has told its lanes already.
+      this.listener.on('signalpost_events', (payload) => {
+        if (!payload.startsWith(`${PROCESS_TAG};`)) void onNotice();
+      }),
+      this.listener.on('signalpost_lanes', () => void onNotice()),
+    ];
+  }
+
+  unsubscribe(): void {
+    this.endings.splice(0).forEach((end) => end());
+  }
+}

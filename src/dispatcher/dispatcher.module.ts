@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { Clock } from '../common/clock.js';
+import { DeliveriesModule } from '../deliveries/deliveries.module.js';
+import { LogsModule } from '../logs/logs.module.js';
+import { WebhooksModule } from '../webhooks/webhooks.module.js';
+import { AttemptObserver } from './attempt-observer.js';
+import { CrashSweeper } from './crash-sweeper.js';
+import { DeliverySender } from './delivery-sender.js';
+import { DispatchPorts } from './dispatch-ports.js';
+import { Dispatcher } from './dispatcher.js';
+import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
+import { EndpointCache } from './endpoint-cache.js';
+import { EndpointDisabler } from './endpoint-disabler.js';
+import { LeftoversJob } from './leftovers-job.js';
+
+/** The running part: only processes of the roles `all` and `dispatcher` have it. */
+@Module({
+  imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
+  providers: [
+    AttemptObserver,
+    Clock,
+    CrashSweeper,
+    DeliverySender,
+    DispatchPorts,
+    Dispatcher,
+    DispatcherWakeUps,
+    EndpointCache,
+    EndpointDisabler,
+    LeftoversJob,
+  ],
+  exports: [Dispatcher, CrashSweeper, LeftoversJob],
+})
+export class DispatcherModule {}

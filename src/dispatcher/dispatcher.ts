@@ -1,0 +1,143 @@
+import { hostname } from 'node:os';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { Gauge } from 'prom-client';
+import { Metrics } from '../common/metrics/metrics.js';
+import { AppConfig } from '../config/app-config.js';
+import { DispatcherLeaseRepository, LEASE_SECONDS } from '../deliveries/dispatcher-lease.repository.js';
+import { DispatchPorts } from './dispatch-ports.js';
+import { DispatchSession } from './dispatch-session.js';
+import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
+
+const POLL_MS = 500;
+const HEARTBEAT_MS = 2_000;
+/** Senders stop this long before the database may give their lanes to others. */
+const LEASE_MARGIN_MS = 1_000;
+const SHUTDOWN_MS = 15_000;
+
+/**
+ * The running dispatcher of this process: keeps a lease alive, wakes its session when a commit of this process or a
+ * notification tells of work, and polls, which alone suffices. A lost lease ends the session; the next heartbeat
+ * begins another.
+ */
+@Injectable()
+export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Dispatcher.name);
+  private session: DispatchSession | null = null;
+  private leaseEndsMs = 0;
+  private stopped = false;
+  private polling: Promise<void> | null = null;
+  private beating: Promise<void> | null = null;
+  private pollAgain = false;
+
+  constructor(
+    private readonly ports: DispatchPorts,
+    private readonly leases: DispatcherLeaseRepository,
+    private readonly config: AppConfig,
+    private readonly wakeUps: DispatcherWakeUps,
+    metrics: Metrics,
+  ) {
+    const registers = [metrics.registry];
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect: function () {
+          this.set(read());
+        },
+      });
+    gauge('dispatcher_in_flight', 'Deliveries of this process in the air.', () => this.session?.inFlight ?? 0);
+    gauge('dispatcher_lanes', 'Lanes that this process holds.', () => this.session?.ownedLanes ?? 0);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.wakeUps.subscribe(
+      (lanes) => this.session?.wake(lanes),
+      () => this.poll(),
+    );
+    await this.heartbeat();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    this.wakeUps.unsubscribe();
+    await Promise.allSettled([this.polling, this.beating]);
+    const session = this.session;
+    if (session === null) return;
+    const timer = setTimeout(() => session.end(), SHUTDOWN_MS);
+    const beat = setInterval(() => void this.leases.extend(session.token).catch(() => undefined), HEARTBEAT_MS);
+    try {
+      await session.close();
+      await this.leases.unregister(session.token);
+    } catch (error) {
+      this.logger.error(`The lease was left to run out: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(timer);
+      clearInterval(beat);
+      session.end();
+    }
+  }
+
+  @Interval(HEARTBEAT_MS)
+  async heartbeat(): Promise<void> {
+    if (this.stopped || this.beating) return;
+    this.beating = this.beat().finally(() => (this.beating = null));
+    await this.beating;
+  }
+
+  @Interval(POLL_MS)
+  async tick(): Promise<void> {
+    if (this.session !== null && this.ports.monotonicMs() > this.leaseEndsMs)
+      this.lose('it could not be extended in time');
+    await this.poll();
+  }
+
+  /** One look at the database for work; a call during a look makes another one after it. */
+  async poll(): Promise<void> {
+    if (this.stopped) return;
+    if (this.polling) {
+      this.pollAgain = true;
+      return;
+    }
+    this.polling = this.pollOnce().finally(() => (this.polling = null));
+    await this.polling;
+    if (this.pollAgain) {
+      this.pollAgain = false;
+      await this.poll();
+    }
+  }
+
+  private async pollOnce(): Promise<void> {
+    try {
+      await this.session?.poll();
+    } catch (error) {
+      this.ports.onError(error, 'look for due deliveries');
+    }
+  }
+
+  private async beat(): Promise<void> {
+    const startedMs = this.ports.monotonicMs();
+    try {
+      if (this.session === null) {
+        const { dispatchConcurrency: concurrency, endpointConcurrency: laneConcurrency } = this.config;
+        const session = new DispatchSession(this.ports, { concurrency, laneConcurrency });
+        await this.leases.register(session.token, `${hostname()}:${process.pid}`);
+        this.session = session;
+        void this.poll();
+      } else if (!(await this.leases.extend(this.session.token))) {
+        this.lose('another process found it run out');
+        return;
+      }
+      this.leaseEndsMs = startedMs + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
+    } catch (error) {
+      this.ports.onError(error, 'extend the lease');
+    }
+  }
+
+  private lose(why: string): void {
+    this.logger.warn(`The lease is lost: ${why}. What was in the air is dropped and will be sent again.`);
+    this.session?.end();
+    this.session = null;
+  }
+}

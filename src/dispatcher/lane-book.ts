@@ -1,0 +1,251 @@
+import type { Claim, LaneClaim } from '../deliveries/lane-queue.repository.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
+import { RateGate } from './rate-gate.js';
+
+/** How long an idle lane stays with its owner. */
+const IDLE_MS = 5_000;
+
+/** What this process knows of a lane that it owns, or means to take with its next claim. */
+export interface Lane {
+  readonly id: LaneId;
+  readonly key: string;
+  isOwned: boolean;
+  isOpen: boolean;
+  /** Rises whenever there may be work; a claim has seen the work of the count that it began with. */
+  wakeCount: number;
+  seenWakeCount: number;
+  gen: string | null;
+  /** By this process's clock; null: nothing waits. */
+  nextDueMs: number | null;
+  recheckWaiting: boolean;
+  idleSinceMs: number;
+  readonly inFlight: Set<string>;
+  rateLimit: number | null;
+  rate: RateGate | null;
+}
+
+export interface BookLimits {
+  readonly laneConcurrency: number;
+  /** Lanes in one claim. */
+  readonly claimLanes: number;
+}
+
+/**
+ * The lanes of this process and what is in the air for each. Nobody else sends for an owned lane, so that its
+ * concurrency, its rate and the order of its operations are exact without asking anyone.
+ */
+export class LaneBook {
+  private readonly lanes = new Map<string, Lane>();
+  /** Accounts take turns, then the lanes of each: both maps in the order of their turns. */
+  private readonly turns = new Map<string, Map<string, Lane>>();
+  inFlightCount = 0;
+
+  constructor(private readonly limits: BookLimits) {}
+
+  get size(): number {
+    return this.lanes.size;
+  }
+
+  get(key: string): Lane | undefined {
+    return this.lanes.get(key);
+  }
+
+  *inFlightIds(): Iterable<string> {
+    for (const lane of this.lanes.values()) yield* lane.inFlight;
+  }
+
+  /** There may be work on these lanes. */
+  wake(ids: readonly LaneId[], nowMs: number): void {
+    for (const id of ids) {
+      const lane = this.lanes.get(laneKey(id)) ?? this.add(id, nowMs);
+      lane.wakeCount += 1;
+      lane.isOpen = true;
+      this.queueTurn(lane);
+    }
+  }
+
+  /** What other processes did to owned lanes, and what has become due on them. */
+  refresh(owned: readonly { lane: LaneId; gen: string }[], nowMs: number): void {
+    const gens = new Map(owned.map(({ lane, gen }) => [laneKey(lane), gen]));
+    for (const lane of this.lanes.values()) {
+      if (!lane.isOwned) continue;
+      const gen = gens.get(lane.key);
+      if (gen !== undefined && gen !== lane.gen) {
+        lane.recheckWaiting = true;
+        this.wake([lane.id], nowMs);
+      }
+    }
+    this.wakeDue(nowMs);
+  }
+
+  wakeDue(nowMs: number): void {
+    for (const lane of this.lanes.values()) {
+      if (lane.nextDueMs !== null && lane.nextDueMs <= nowMs) {
+        lane.nextDueMs = null;
+        this.wake([lane.id], nowMs);
+      }
+    }
+  }
+
+  /** The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. */
+  takeClaims(capacity: number, nowMs: number): { claims: LaneClaim[]; waitMs: number | null } {
+    const claims: LaneClaim[] = [];
+    const throttled: Lane[] = [];
+    let left = capacity;
+    let waitMs: number | null = null;
+    const share = Math.max(1, Math.ceil(capacity / Math.max(1, Math.min(this.turnCount(), this.limits.claimLanes))));
+    while (left > 0 && claims.length < this.limits.claimLanes) {
+      const lane = this.nextTurn();
+      if (lane === null) break;
+      const concurrencyRoom = this.limits.laneConcurrency - lane.inFlight.size;
+      if (concurrencyRoom <= 0) continue; // A settle gives the lane its turn again.
+      const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
+      if (rateRoom <= 0) {
+        throttled.push(lane);
+        waitMs = Math.min(waitMs ?? Infinity, lane.rate!.waitMs());
+        continue;
+      }
+      const room = Math.min(concurrencyRoom, rateRoom, left, share);
+      lane.seenWakeCount = lane.wakeCount;
+      claims.push({ lane: lane.id, room, recheckWaiting: lane.recheckWaiting || !lane.isOwned });
+      left -= room;
+    }
+    throttled.forEach((lane) => this.queueTurn(lane));
+    return { claims, waitMs };
+  }
+
+  /** Takes in what a claim found; `clockMs` turns a time of the database into one of this process. */
+  apply(claims: readonly LaneClaim[], claim: Claim, nowMs: number, clockMs: (time: Date) => number): void {
+    const counts = new Map<string, number>();
+    for (const { lane: id, id: deliveryId } of claim.deliveries) {
+      const lane = this.lanes.get(laneKey(id))!;
+      lane.inFlight.add(deliveryId);
+      this.inFlightCount += 1;
+      counts.set(lane.key, (counts.get(lane.key) ?? 0) + 1);
+    }
+    const states = new Map(claim.lanes.map((state) => [laneKey(state.lane), state]));
+    for (const { lane: id, room } of claims) {
+      const key = laneKey(id);
+      const lane = this.lanes.get(key);
+      const state = states.get(key);
+      if (lane === undefined) continue;
+      if (state === undefined) {
+        this.drop(lane); // Another dispatcher's.
+        continue;
+      }
+      const count = counts.get(key) ?? 0;
+      lane.isOwned = true;
+      lane.isOpen = state.isOpen;
+      lane.gen = state.gen;
+      lane.recheckWaiting = false;
+      lane.rate?.take(count);
+      lane.nextDueMs = state.nextDueAt === null ? null : clockMs(state.nextDueAt);
+      if (count > 0) lane.idleSinceMs = nowMs;
+      if (state.isOpen && (count === room || lane.wakeCount > lane.seenWakeCount)) this.queueTurn(lane);
+    }
+  }
+
+  /** A claim did not happen: its lanes keep their turns. */
+  giveBack(claims: readonly LaneClaim[]): void {
+    for (const { lane: id } of claims) {
+      const lane = this.lanes.get(laneKey(id));
+      if (lane !== undefined) this.queueTurn(lane);
+    }
+  }
+
+  setRateLimit(lane: Lane, perSecond: number | null, nowMs: number): void {
+    if (lane.rateLimit === perSecond) return;
+    lane.rateLimit = perSecond;
+    lane.rate = perSecond === null ? null : new RateGate(perSecond, nowMs);
+  }
+
+  /** A delivery of the lane is settled: it is in the air no more, and the lane may have room for others. */
+  finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null): void {
+    if (lane.inFlight.delete(deliveryId)) this.inFlightCount -= 1;
+    lane.idleSinceMs = nowMs;
+    if (nextDueMs !== null && (lane.nextDueMs === null || nextDueMs < lane.nextDueMs)) lane.nextDueMs = nextDueMs;
+    if (lane.isOpen) this.queueTurn(lane);
+  }
+
+  /** Owned lanes with nothing to do now. */
+  idle(nowMs: number, evenFresh = false): Lane[] {
+    const turns = (lane: Lane) => this.turns.get(lane.id[0])?.has(lane.key) ?? false;
+    return [...this.lanes.values()].filter(
+      (lane) =>
+        lane.isOwned &&
+        lane.inFlight.size === 0 &&
+        (evenFresh || ((!turns(lane) || !lane.isOpen) && nowMs - lane.idleSinceMs >= (lane.isOpen ? IDLE_MS : 0))),
+    );
+  }
+
+  drop(lane: Lane): void {
+    this.lanes.delete(lane.key);
+    this.endTurn(lane);
+    this.inFlightCount -= lane.inFlight.size;
+    lane.inFlight.clear();
+  }
+
+  clear(): void {
+    for (const lane of [...this.lanes.values()]) this.drop(lane);
+  }
+
+  private add(id: LaneId, nowMs: number): Lane {
+    const lane: Lane = {
+      id,
+      key: laneKey(id),
+      isOwned: false,
+      isOpen: true,
+      wakeCount: 0,
+      seenWakeCount: 0,
+      gen: null,
+      nextDueMs: null,
+      recheckWaiting: true,
+      idleSinceMs: nowMs,
+      inFlight: new Set(),
+      rateLimit: null,
+      rate: null,
+    };
+    this.lanes.set(lane.key, lane);
+    return lane;
+  }
+
+  private queueTurn(lane: Lane): void {
+    const [account] = lane.id;
+    let ofAccount = this.turns.get(account);
+    if (ofAccount === undefined) {
+      ofAccount = new Map();
+      this.turns.set(account, ofAccount);
+    }
+    ofAccount.set(lane.key, lane);
+  }
+
+  private endTurn(lane: Lane): void {
+    const ofAccount = this.turns.get(lane.id[0]);
+    if (ofAccount?.delete(lane.key) && ofAccount.size === 0) this.turns.delete(lane.id[0]);
+  }
+
+  private nextTurn(): Lane | null {
+    for (const [account, ofAccount] of this.turns) {
+      for (const [key, lane] of ofAccount) {
+        ofAccount.delete(key);
+        this.turns.delete(account);
+        if (ofAccount.size > 0) this.turns.set(account, ofAccount); // To the end: the next account comes first.
+        return lane;
+      }
+    }
+    return null;
+  }
+
+  private turnCount(): number {
+    let count = 0;
+    for (const ofAccount of this.turns.values()) {
+      count += ofAccount.size;
+      if (count > this.limits.claimLanes) break;
+    }
+    return count;
+  }
+}
+
+export function laneKey(id: LaneId): string {
+  return id[2];
+}

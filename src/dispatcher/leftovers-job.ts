@@ -1,0 +1,46 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { Singleton } from '../database/singleton.js';
+import { LeftoversRepository } from '../deliveries/leftovers.repository.js';
+
+const TICK_MS = 1_000;
+const ENDPOINTS_A_RUN = 100;
+const ROWS_A_STATEMENT = 1_000;
+
+/** Ends, in batches, what disabled and deleted endpoints left unfinished; to readers those rows have ended already. */
+@Injectable()
+export class LeftoversJob {
+  private readonly logger = new Logger(LeftoversJob.name);
+  private running = false;
+
+  constructor(
+    private readonly leftovers: LeftoversRepository,
+    private readonly singleton: Singleton,
+  ) {}
+
+  @Interval(TICK_MS)
+  async tick(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    try {
+      const waiting = await this.leftovers.findEndpoints(1);
+      if (waiting.length > 0) await this.singleton.run('leftovers', () => this.runOnce());
+    } catch (error) {
+      this.logger.error(`Leftover deliveries could not be ended; it is tried again: ${(error as Error).message}`);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  async runOnce(): Promise<{ endpoints: number; deliveries: number }> {
+    const endpoints = await this.leftovers.findEndpoints(ENDPOINTS_A_RUN);
+    let deliveries = 0;
+    for (const endpoint of endpoints) {
+      for (let ended = ROWS_A_STATEMENT; ended === ROWS_A_STATEMENT; deliveries += ended) {
+        ended = await this.leftovers.endSome(endpoint, ROWS_A_STATEMENT);
+      }
+      await this.leftovers.markDone(endpoint);
+    }
+    return { endpoints: endpoints.length, deliveries };
+  }
+}

@@ -1,0 +1,29 @@
+/** How much a gate may save up while it waits for work or for a timer; more would let bursts through. */
+const SAVED_SECONDS = 0.02;
+
+/** Lets at most so many through a second, evenly. It starts empty: nobody knows what a previous owner sent. */
+export class RateGate {
+  private tokens = 0;
+
+  constructor(
+    private readonly perSecond: number,
+    private updatedMs: number,
+  ) {}
+
+  /** How many may pass now. */
+  available(nowMs: number): number {
+    const capacity = Math.max(1, this.perSecond * SAVED_SECONDS);
+    this.tokens = Math.min(capacity, this.tokens + ((nowMs - this.updatedMs) / 1_000) * this.perSecond);
+    this.updatedMs = nowMs;
+    return Math.floor(this.tokens);
+  }
+
+  take(count: number): void {
+    this.tokens -= count;
+  }
+
+  /** Milliseconds until the next one may pass. */
+  waitMs(): number {
+    return this.tokens >= 1 ? 0 : ((1 - this.tokens) / this.perSecond) * 1_000;
+  }
+}

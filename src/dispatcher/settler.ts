@@ -1,0 +1,95 @@
+import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
+import type { Settlement } from '../deliveries/settle-arguments.js';
+
+const SETTLE_ROWS = 500;
+const MAX_SETTLES = 2;
+
+interface WaitingSettlement {
+  readonly settlement: Settlement;
+  readonly batch: number;
+  /** `true`: it took effect; `false`: the delivery had changed meanwhile. */
+  readonly resolve: (settled: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class LeaseLostError extends Error {
+  constructor() {
+    super('The lease of this dispatcher is lost.');
+    this.name = 'LeaseLostError';
+  }
+}
+
+/** Settles in groups: what ends while a settle is under way goes together into the next one. */
+export class Settler {
+  private waiting: WaitingSettlement[] = [];
+  /** Deliveries of each batch that are not settled yet. */
+  private readonly open = new Map<number, number>();
+  private finished: number[] = [];
+  private settles = 0;
+  private scheduled = false;
+
+  constructor(
+    private readonly repository: LaneQueueRepository,
+    private readonly token: string,
+  ) {}
+
+  openBatch(batch: number, deliveries: number): void {
+    this.open.set(batch, deliveries);
+  }
+
+  settle(batch: number, settlement: Settlement): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ settlement, batch, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** A delivery of the batch that was not sent: nothing to settle, but the batch counts one less. */
+  release(batch: number): void {
+    this.countDown(batch);
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.settles >= MAX_SETTLES) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      while (this.settles < MAX_SETTLES && this.waiting.length > 0) {
+        this.settles += 1;
+        void this.run(this.waiting.splice(0, SETTLE_ROWS));
+      }
+    });
+  }
+
+  private async run(group: WaitingSettlement[]): Promise<void> {
+    group.forEach(({ batch }) => this.countDown(batch));
+    const finished = this.finished.splice(0);
+    try {
+      const settled = await this.repository.settle(
+        this.token,
+        finished,
+        group.map(({ settlement }) => settlement),
+      );
+      if (settled === null) throw new LeaseLostError();
+      const tookEffect = new Set(settled);
+      group.forEach(({ resolve }, index) => resolve(tookEffect.has(index)));
+    } catch (error) {
+      this.finished.push(...finished);
+      group.forEach(({ batch }) => this.open.set(batch, (this.open.get(batch) ?? 0) + 1));
+      group.forEach(({ reject }) => reject(error));
+    } finally {
+      this.settles -= 1;
+      if (this.waiting.length > 0) this.schedule();
+    }
+  }
+
+  private countDown(batch: number): void {
+    const left = (this.open.get(batch) ?? 0) - 1;
+    if (left > 0) {
+      this.open.set(batch, left);
+      return;
+    }
+    this.open.delete(batch);
+    this.finished.push(batch);
+  }
+}

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { AccountDirectory, type AccountSettings } from '../accounts/account-directory.js';
+import type { Locale } from '../accounts/account.js';
+import type { Tenant } from '../auth/caller.js';
+import { AppError } from '../common/app-error.js';
+import { Clock } from '../common/clock.js';
+import { AppConfig } from '../config/app-config.js';
+import { acceptEvent, type AcceptedEvent, type Publisher } from './accepted-event.js';
+import { EventCatalogue } from './event-catalogue.js';
+import { parseEventInput } from './event-input.js';
+import type { InboxEvent } from './inbox.repository.js';
+
+/** Proves single events against their shape, the catalogue and the clock, whichever road they come by. */
+@Injectable()
+export class EventAcceptance {
+  constructor(
+    private readonly catalogue: EventCatalogue,
+    private readonly accounts: AccountDirectory,
+    private readonly clock: Clock,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** @throws AppError what refuses the event. */
+  accept(input: unknown, tenant: Tenant, locale: Locale, publisher: Publisher): AcceptedEvent {
+    return acceptEvent(parseEventInput(input), tenant, locale, publisher, {
+      catalogue: this.catalogue,
+      nowMs: this.clock.now().getTime(),
+      retentionDays: this.config.retentionDays,
+    });
+  }
+
+  /** @throws AppError `not_found` when there is no such account. */
+  async account(accountId: string): Promise<AccountSettings> {
+    const settings = await this.accounts.find(accountId);
+    if (settings === null) throw new AppError('not_found', 'There is no such account.');
+    return settings;
+  }
+
+  async acceptFromInbox(row: InboxEvent): Promise<AcceptedEvent> {
+    const { locale } = await this.account(row.account_id);
+    const isSystem = row.source === 'system';
+    return this.accept(row.input, { accountId: row.account_id, mode: row.mode }, locale, {
+      source: row.source,
+      actor: { type: isSystem ? 'system' : 'admin', id: null, name: null },
+      ip: null,
+      apiKeyId: null,
+      requestId: null,
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
+import { searchText } from '../common/search-text.js';
+import { describeCustomEvent, describeOperationEvent } from '../logs/descriptions.js';
+import type { PlannedEvent } from './publish-plan.js';
+
+export type LogStatus = 'succeeded' | 'failed' | 'pending' | 'info';
+
+/** The log that an event leaves, for a manager to read. */
+export interface EventLog {
+  readonly status: LogStatus;
+  readonly description: string;
+  readonly search: string;
+}
+
+const OPERATION_TYPES: ReadonlySet<string> = new Set(OPERATION_EVENT_TYPES);
+const LOG_STATUSES: Readonly<Record<string, LogStatus>> = {
+  pending: 'pending',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  expired: 'failed',
+};
+
+export function eventLog({ event, applied }: PlannedEvent): EventLog {
+  const operation = applied && { ...applied.snapshot, stale: applied.stale };
+  const description =
+    operation !== null && OPERATION_TYPES.has(event.type)
+      ? describeOperationEvent(event.locale, operation)
+      : describeCustomEvent(event.locale, event.type, operation);
+  return {
+    status: LOG_STATUSES[operation?.status ?? ''] ?? 'info',
+    description,
+    search: searchText(description, operation?.reference, operation?.id),
+  };
+}

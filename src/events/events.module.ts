@@ -1,0 +1,51 @@
+import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
+import { Clock } from '../common/clock.js';
+import { DeliveriesModule } from '../deliveries/deliveries.module.js';
+import { LogsModule } from '../logs/logs.module.js';
+import { WebhooksModule } from '../webhooks/webhooks.module.js';
+import { EventAcceptance } from './event-acceptance.js';
+import { EventCatalogue } from './event-catalogue.js';
+import { EventTypesController } from './event-types.controller.js';
+import { EventTypesRepository } from './event-types.repository.js';
+import { EventsController } from './events.controller.js';
+import { EventsQueryRepository } from './events-query.repository.js';
+import { EventsQueryService } from './events-query.service.js';
+import { EventsService } from './events.service.js';
+import { Inbox } from './inbox.js';
+import { InboxWakeUps } from './inbox-wake-ups.js';
+import { InboxRepository } from './inbox.repository.js';
+import { IngestRepository } from './ingest.repository.js';
+import { OperationsController } from './operations.controller.js';
+import { OperationsRepository } from './operations.repository.js';
+import { OperationsService } from './operations.service.js';
+import { PublishController } from './publish.controller.js';
+import { EventPublisher } from './publisher.js';
+import { TimelineRepository } from './timeline.repository.js';
+import { TimelineService } from './timeline.service.js';
+
+/** The record of events and operations: published, kept, read. */
+@Module({
+  imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
+  controllers: [PublishController, EventsController, OperationsController, EventTypesController],
+  providers: [
+    Clock,
+    EventAcceptance,
+    EventCatalogue,
+    EventTypesRepository,
+    EventsQueryRepository,
+    EventsQueryService,
+    EventsService,
+    Inbox,
+    InboxWakeUps,
+    InboxRepository,
+    IngestRepository,
+    OperationsRepository,
+    OperationsService,
+    EventPublisher,
+    TimelineRepository,
+    TimelineService,
+  ],
+  exports: [EventCatalogue, EventsService],
+})
+export class EventsModule {}

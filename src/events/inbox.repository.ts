@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Mode } from '../auth/caller.js';
+import type { FieldError } from '../common/app-error.js';
+import { Database, type Statement } from '../database/database.js';
+
+export interface InboxEvent {
+  readonly position: string;
+  readonly account_id: string;
+  readonly mode: Mode;
+  readonly source: 'platform' | 'system';
+  readonly input: unknown;
+}
+
+export interface InboxError {
+  readonly position: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors: readonly FieldError[];
+}
+
+/** Lock: the rows, SKIP LOCKED. Index: event_inbox_waiting. */
+const TAKE: Statement = {
+  name: 'inbox_take',
+  text: `
+    SELECT position, account_id, mode, source, input
+    FROM signalpost.event_inbox
+    WHERE error IS NULL
+    ORDER BY position
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED`,
+};
+
+const REMOVE: Statement = {
+  name: 'inbox_remove',
+  text: `DELETE FROM signalpost.event_inbox WHERE position = ANY ($1::bigint[])`,
+};
+
+const MARK_REFUSED: Statement = {
+  name: 'inbox_mark_refused',
+  text: `
+    UPDATE signalpost.event_inbox i SET error = g.error::json
+    FROM unnest($1::bigint[], $2::text[]) AS g (position, error)
+    WHERE i.position = g.position`,
+};
+
+/** Events that were left in the database for the ordinary ingest, in the order in which they came. */
+@Injectable()
+export class InboxRepository {
+  constructor(private readonly database: Database) {}
+
+  take(limit: number, manager: EntityManager): Promise<InboxEvent[]> {
+    return this.database.rows<InboxEvent>(TAKE, [limit], manager);
+  }
+
+  async remove(positions: readonly string[], manager: EntityManager): Promise<void> {
+    await this.database.rows(REMOVE, [positions], manager);
+  }
+
+  async markRefused(errors: readonly InboxError[], manager: EntityManager): Promise<void> {
+    const texts = errors.map(({ code, detail, errors: fields }) => JSON.stringify({ code, detail, errors: fields }));
+    await this.database.rows(MARK_REFUSED, [errors.map(({ position }) => position), texts], manager);
+  }
+}
