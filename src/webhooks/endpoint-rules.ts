@@ -73,5 +73,7 @@ function mayCarrySignature(header: string): boolean {
 function judgeSchedule(waits: readonly number[] | null): FieldError[] {
   const sum = (waits ?? []).reduce((total, wait) => total + wait, 0);
   if (sum <= MAX_SCHEDULE_SECONDS) return [];
-  return [{ field: 'retry_schedule', code: 'too_long', message: 'Use waits of 8 days (691,200 seconds) together.' }];
+  return [
+    { field: 'retry_schedule', code: 'too_long', message: 'Use waits of at most 8 days (691,200 seconds) together.' },
+  ];
 }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { Destinations } from './destinations.js';
+import { EndpointDisabling } from './endpoint-disabling.js';
 import { EndpointInput } from './endpoint-input.js';
 import { EndpointJournal } from './endpoint-journal.js';
 import { EndpointSecretsController } from './endpoint-secrets.controller.js';
@@ -21,6 +22,7 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
   providers: [
     Clock,
     Destinations,
+    EndpointDisabling,
     EndpointInput,
     EndpointJournal,
     EndpointSecretsService,
@@ -32,6 +34,6 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
     WebhookEndpointsService,
     WebhookSecretsRepository,
   ],
-  exports: [EndpointSettingsReader, WebhookClient, WebhookEndpointsService],
+  exports: [EndpointDisabling, EndpointSettingsReader, WebhookClient, WebhookEndpointsService],
 })
 export class WebhooksModule {}

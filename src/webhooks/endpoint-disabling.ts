@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Locale } from '../accounts/account.js';
+import { encodeId } from '../common/ids.js';
+import { Database, type Statement } from '../database/database.js';
+import { describeEndpoint } from '../logs/descriptions.js';
+import { LogWriter } from '../logs/log-writer.js';
+import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
+import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
+
+// Lock: the row. Whoever comes second changes nothing, so an endpoint is disabled, logged and announced once.
+const DISABLE: Statement = {
+  name: 'webhook_endpoints.disable',
+  text: `UPDATE signalpost.webhook_endpoints
+    SET status = 'disabled', disabled_reason = $4, disabled_at = now(), revision = revision + 1, updated_at = now()
+    WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
+    RETURNING url, failing_since`,
+};
+
+interface DisabledRow {
+  readonly url: string;
+  readonly failing_since: Date | null;
+}
+
+const PUBLISH: Statement = {
+  name: 'webhook_endpoints.publish_disabled',
+  text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
+};
+
+/** Disables endpoints on the service's own judgement: `gone` after a 410, `failing` after a day without a success. */
+@Injectable()
+export class EndpointDisabling {
+  constructor(
+    private readonly database: Database,
+    private readonly repository: WebhookEndpointsRepository,
+    private readonly logs: LogWriter,
+  ) {}
+
+  /**
+   * With its log and the event `webhook_endpoint.disabled`, all in the caller's transaction.
+   * @param locale the account's
+   * @returns false when it was disabled or deleted already
+   */
+  async disable(
+    ref: EndpointRef,
+    reason: Exclude<DisabledReason, 'manual'>,
+    locale: Locale,
+    manager: EntityManager,
+  ): Promise<boolean> {
+    const { accountId, mode, id } = ref;
+    const [row] = await this.database.rows<DisabledRow>(DISABLE, [accountId, mode, id, reason], manager);
+    if (!row) return false;
+    const data = {
+      endpoint_id: encodeId('we', id),
+      url: row.url,
+      reason,
+      failing_since: row.failing_since?.toISOString() ?? null,
+      unfinished: await this.repository.countUnfinished(ref, manager),
+    };
+    const input = JSON.stringify({ type: 'webhook_endpoint.disabled', data });
+    await this.database.rows(PUBLISH, [accountId, mode, input], manager);
+    const description = describeEndpoint(locale, { action: `disabled_${reason}`, url: row.url });
+    const log = { category: 'webhook', action: 'webhook_endpoint.disabled', status: 'failed', description } as const;
+    await this.logs.write([{ ...log, accountId, mode, endpointId: id, metadata: { reason } }], manager);
+    await this.repository.announce(ref, manager);
+    return true;
+  }
+}

@@ -1,0 +1,372 @@
+import { verify } from 'node:crypto';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import request from 'supertest';
+import { Webhook } from 'standardwebhooks';
+import { decodeId } from '../src/common/ids.js';
+import type { AppConfig } from '../src/config/app-config.js';
+import { openDatabase, type OpenDatabase } from '../src/database/open-database.js';
+import { EndpointSettingsReader } from '../src/webhooks/endpoint-settings.js';
+import { EndpointDisabling } from '../src/webhooks/endpoint-disabling.js';
+import { signRequest } from '../src/webhooks/signature.js';
+import { WebhookEndpointEntity } from '../src/webhooks/webhook-endpoint.entity.js';
+import { testConfig, workerDatabaseUrl } from './setup/database.js';
+import { expectProblem } from './support/thing-app.js';
+import { FakeDns, startWebhooksApp } from './support/webhooks-app.js';
+
+const account = '0198c0de-0000-7000-8000-000000000001';
+const otherAccount = '0198c0de-0000-7000-8000-000000000002';
+const MISSING = 'we_01k96sd3k8e2r9wq6m4h0v5xtz';
+
+interface Endpoint {
+  id: string;
+  secret: string | null;
+  public_key: string | null;
+  status: string;
+  updated_at: string;
+  warnings: { code: string; message: string }[];
+}
+
+describe('/v1/webhook-endpoints', () => {
+  let config: AppConfig;
+  let database: OpenDatabase;
+  let app: NestFastifyApplication;
+  const dns = new FakeDns();
+
+  beforeAll(async () => {
+    config = testConfig(await workerDatabaseUrl());
+    database = await openDatabase(config, [WebhookEndpointEntity]);
+    app = await startWebhooksApp(config, database.dataSource, dns);
+    dns.addresses.set('shop.example', ['8.8.8.8']);
+    dns.addresses.set('inside.example', ['8.8.8.8', '10.0.0.7']);
+  }, 60_000);
+  afterAll(async () => {
+    await app?.close();
+    await database?.close();
+  });
+  beforeEach(async () => {
+    const tables = [
+      'webhook_endpoints',
+      'webhook_secrets',
+      'endpoint_lookup',
+      'lanes',
+      'ledgers',
+      'logs',
+      'event_types',
+    ];
+    await database.dataSource.query(`TRUNCATE ${tables.map((table) => `signalpost.${table}`).join(', ')}`);
+    await database.dataSource.query(
+      `INSERT INTO signalpost.ledgers (account_id, mode) SELECT a, m FROM unnest($1::uuid[]) a, unnest('{test,live}'::text[]) m`,
+      [[account, otherAccount]],
+    );
+  });
+
+  const call = (method: 'get' | 'post' | 'patch' | 'delete', path: string, caller = `${account}/test`) =>
+    request(app.getHttpServer())[method](`/v1/webhook-endpoints${path}`).set('caller', caller);
+  const create = (body: object, caller?: string) => call('post', '', caller).send(body);
+  const input = (changes: object = {}) => ({
+    url: 'https://shop.example/hook',
+    event_types: ['payment.*'],
+    ...changes,
+  });
+  const created = async (changes: object = {}, caller?: string): Promise<Endpoint> => {
+    const response = await create(input(changes), caller).expect(201);
+    return response.body as Endpoint;
+  };
+  const logged = async (): Promise<string[]> => {
+    const rows: { action: string }[] = await database.dataSource.query(
+      'SELECT action FROM signalpost.logs ORDER BY id',
+    );
+    return rows.map(({ action }) => action);
+  };
+
+  it('creates an endpoint with every default of the contract, its lane and its log', async () => {
+    const endpoint = await created({}, `${account}/live`);
+    expect(endpoint).toEqual({
+      id: expect.stringMatching(/^we_/) as string,
+      object: 'webhook_endpoint',
+      mode: 'live',
+      url: 'https://shop.example/hook',
+      event_types: ['payment.*'],
+      description: null,
+      status: 'enabled',
+      disabled_reason: null,
+      disabled_at: null,
+      headers: {},
+      rate_limit: null,
+      timeout_ms: 15000,
+      retry_schedule: null,
+      ordering: 'none',
+      signature: { scheme: 'standard', header: null, label: null },
+      public_key: null,
+      metadata: {},
+      created_at: expect.stringMatching(/Z$/) as string,
+      updated_at: endpoint.updated_at,
+      secret: expect.stringMatching(/^whsec_/) as string,
+      warnings: [],
+    });
+    const [lane] = (await database.dataSource.query('SELECT * FROM signalpost.lanes')) as object[];
+    expect(lane).toMatchObject({ account_id: account, mode: 'live', endpoint_id: decodeId('we', endpoint.id) });
+    expect(await logged()).toEqual(['webhook_endpoint.created']);
+  });
+
+  it('shows secret and warnings on creation only', async () => {
+    const { id } = await created();
+    const read = await call('get', `/${id}`).expect(200);
+    const list = await call('get', '').expect(200);
+    const [listed] = (list.body as { data: object[] }).data;
+    expect(listed).toEqual(read.body);
+    expect(read.body).not.toHaveProperty('secret');
+    expect(read.body).not.toHaveProperty('warnings');
+  });
+
+  it('keeps every field that is given', async () => {
+    const given = {
+      description: 'Stock',
+      headers: { Authorization: 'Bearer x' },
+      rate_limit: 5,
+      timeout_ms: 2000,
+      retry_schedule: [1, 60],
+      ordering: 'operation',
+      metadata: { team: 'a' },
+    };
+    const endpoint = await created({ ...given, signature: { scheme: 'timestamped', label: 'v2' } });
+    expect(endpoint).toMatchObject({
+      ...given,
+      signature: { scheme: 'timestamped', header: 'X-Webhook-Signature', label: 'v2' },
+    });
+  });
+
+  it.each([
+    ['url', { url: 'http://10.0.0.1/' }, 'url: url_forbidden'],
+    ['url of a forbidden address', { url: 'https://inside.example/' }, 'url: url_forbidden'],
+    ['url of an address in disguise', { url: 'https://0xa.1/' }, 'url: url_forbidden'],
+    ['event type', { event_types: ['payment.*', 'payment.nosuch'] }, 'event_types[1]: unknown_event_type'],
+    ['noun', { event_types: ['nosuch.*'] }, 'event_types[0]: unknown_event_type'],
+    ['no event type', { event_types: [] }, 'event_types: too_short'],
+    ['header injection', { headers: { 'X-A': 'a\r\nHost: b' } }, 'headers.X-A: invalid_header_value'],
+    ['reserved header', { headers: { 'webhook-id': 'a' } }, 'headers.webhook-id: reserved_header'],
+    ['endless schedule', { retry_schedule: [691_200, 1] }, 'retry_schedule: too_long'],
+    ['negative wait', { retry_schedule: [-1] }, 'retry_schedule[0]: out_of_range'],
+    ['short secret', { secret: 'whsec_0123456789abc' }, 'secret: invalid_secret'],
+    ['signature header', { signature: { scheme: 'timestamped', header: 'Host' } }, 'signature.header: reserved_header'],
+    ['label of standard', { signature: { scheme: 'standard', label: 'v1' } }, 'signature.label: not_applicable'],
+    ['unknown field', { colour: 'red' }, 'colour: unknown_field'],
+  ])('refuses a wrong %s by name', async (_name, changes, error) => {
+    expectProblem(await create(input(changes)), 422, 'invalid_input', [error]);
+    expect(await logged()).toEqual([]);
+  });
+
+  it('takes a registered type of the platform', async () => {
+    expectProblem(await create(input({ event_types: ['payout.sent'] })), 422, 'invalid_input');
+    await database.dataSource.query(
+      `INSERT INTO signalpost.event_types (type, description) VALUES ('payout.sent', 'x')`,
+    );
+    await created({ event_types: ['payout.sent', 'payout.*', '*'] });
+  });
+
+  it('opens the ranges of the setting to test mode, and no literal to live mode', async () => {
+    await created({ url: 'http://127.0.0.1:4000/hook' });
+    const live = await create(input({ url: 'https://127.0.0.1/hook' }), `${account}/live`);
+    expectProblem(live, 422, 'invalid_input', ['url: url_forbidden']);
+    const plain = await create(input({ url: 'http://shop.example/hook' }), `${account}/live`);
+    expectProblem(plain, 422, 'invalid_input', ['url: url_forbidden']);
+  });
+
+  it('warns of a URL that is used, that has no address yet, or that is not encrypted', async () => {
+    const { id } = await created({ url: 'http://soon.example/' });
+    const { warnings } = await created({ url: 'http://soon.example/' });
+    expect(warnings.map(({ code }) => code)).toEqual(['duplicate_url', 'unresolvable', 'plain_http']);
+    expect(warnings[0]?.message).toContain(id);
+  });
+
+  it('never crosses accounts or modes', async () => {
+    const { id } = await created();
+    for (const caller of [`${otherAccount}/test`, `${account}/live`]) {
+      for (const missing of [id, MISSING]) {
+        expectProblem(await call('get', `/${missing}`, caller), 404, 'not_found');
+        expectProblem(await call('patch', `/${missing}`, caller).send({ description: 'x' }), 404, 'not_found');
+        expectProblem(await call('delete', `/${missing}`, caller), 404, 'not_found');
+        expectProblem(await call('get', `/${missing}/secret`, caller), 404, 'not_found');
+        expectProblem(await call('post', `/${missing}/rotate-secret`, caller).send({}), 404, 'not_found');
+      }
+      expect((await call('get', '', caller)).body).toMatchObject({ data: [] });
+    }
+    expectProblem(await call('get', '/evt_01k96sd3k8e2r9wq6m4h0v5xtz'), 422, 'invalid_input');
+  });
+
+  it('keeps to 50 endpoints in an account and mode, also for creations at once', async () => {
+    await database.dataSource.query(
+      `INSERT INTO signalpost.webhook_endpoints (account_id, mode, id, url, event_types)
+       SELECT $1, 'test', gen_random_uuid(), 'https://shop.example/' || n, '{*}' FROM generate_series(1, 48) n`,
+      [account],
+    );
+    const responses = await Promise.all(Array.from({ length: 5 }, () => create(input())));
+    expect(responses.map(({ status }) => status).sort()).toEqual([201, 201, 409, 409, 409]);
+    expectProblem(await create(input()), 409, 'limit_reached');
+    await created({}, `${account}/live`);
+  });
+
+  it('creates once with one Idempotency-Key, and never stores the secret', async () => {
+    const send = () => create(input()).set('idempotency-key', 'one');
+    const first = (await send().expect(201)).body as Endpoint;
+    const again = await send().expect(201);
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.body).toEqual({ ...first, secret: null });
+    const kept: { response: object }[] = await database.dataSource.query(
+      'SELECT response::text FROM signalpost.idempotency_keys',
+    );
+    expect(JSON.stringify(kept)).not.toContain('whsec_');
+  });
+
+  it('changes what is named, clears by null, and leaves the rest', async () => {
+    const { id } = await created({ description: 'a', rate_limit: 5, headers: { 'X-A': '1' }, metadata: { a: 'b' } });
+    const changes = { url: 'https://shop.example/other', rate_limit: null, headers: { 'X-B': '2' }, metadata: null };
+    const { body } = await call('patch', `/${id}`).send(changes).expect(200);
+    expect(body).toMatchObject({
+      url: changes.url,
+      rate_limit: null,
+      headers: { 'X-B': '2' },
+      metadata: {},
+      description: 'a',
+      event_types: ['payment.*'],
+    });
+    expect((await call('get', `/${id}`)).body).toEqual(body);
+    expect(await logged()).toEqual(['webhook_endpoint.created', 'webhook_endpoint.updated']);
+  });
+
+  it('judges a change together with what stays', async () => {
+    const { id } = await created({ headers: { 'X-Sign': '1' } });
+    const signature = { scheme: 'timestamped', header: 'X-Sign' };
+    expectProblem(await call('patch', `/${id}`).send({ signature }), 422, 'invalid_input', [
+      'headers.X-Sign: duplicate_header',
+    ]);
+    expectProblem(await call('patch', `/${id}`).send({ signature: { scheme: 'ed25519' } }), 422, 'invalid_input', [
+      'signature.scheme: immutable',
+    ]);
+    expectProblem(await call('patch', `/${id}`).send({ url: 'https://inside.example/' }), 422, 'invalid_input');
+  });
+
+  it('disables and enables with reason, time, lane and count', async () => {
+    const { id } = await created();
+    const disabled = await call('patch', `/${id}`).send({ status: 'disabled' }).expect(200);
+    expect(disabled.body).toMatchObject({ status: 'disabled', disabled_reason: 'manual' });
+    expect(disabled.body).not.toHaveProperty('recoverable_count');
+    const enabled = await call('patch', `/${id}`).send({ status: 'enabled' }).expect(200);
+    expect(enabled.body).toMatchObject({
+      status: 'enabled',
+      disabled_reason: null,
+      disabled_at: null,
+      recoverable_count: 0,
+    });
+    const lanes: { gen: string }[] = await database.dataSource.query('SELECT gen FROM signalpost.lanes');
+    expect(lanes).toEqual([{ gen: '1' }]);
+    expect(await logged()).toEqual([
+      'webhook_endpoint.created',
+      'webhook_endpoint.disabled',
+      'webhook_endpoint.enabled',
+    ]);
+  });
+
+  it('is disabled by the service once, with a log and a system event', async () => {
+    const { id } = await created();
+    const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
+    const disable = () =>
+      database.dataSource.transaction((manager) => app.get(EndpointDisabling).disable(ref, 'gone', 'en', manager));
+    expect((await Promise.all([disable(), disable()])).sort()).toEqual([false, true]);
+    expect((await call('get', `/${id}`)).body).toMatchObject({ status: 'disabled', disabled_reason: 'gone' });
+    const inbox: object[] = await database.dataSource.query('SELECT input FROM signalpost.event_inbox');
+    const data = {
+      endpoint_id: id,
+      url: 'https://shop.example/hook',
+      reason: 'gone',
+      failing_since: null,
+      unfinished: 0,
+    };
+    expect(inbox).toEqual([{ input: { type: 'webhook_endpoint.disabled', data } }]);
+    expect(await logged()).toEqual(['webhook_endpoint.created', 'webhook_endpoint.disabled']);
+  });
+
+  it('deletes: gone for its owner, kept for history', async () => {
+    const { id } = await created();
+    await call('delete', `/${id}`).expect(204);
+    expectProblem(await call('delete', `/${id}`), 404, 'not_found');
+    expectProblem(await call('get', `/${id}`), 404, 'not_found');
+    const rows: object[] = await database.dataSource.query('SELECT deleted_at FROM signalpost.webhook_endpoints');
+    expect(rows).toEqual([{ deleted_at: expect.any(Date) as Date }]);
+  });
+
+  it('pages from the newest, in both directions', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n += 1) ids.unshift((await created({ url: `https://shop.example/${n}` })).id);
+    const page = async (query: string) => {
+      const { body } = await call('get', query).expect(200);
+      const { data, has_more } = body as { data: Endpoint[]; has_more: boolean };
+      return [...data.map(({ id }) => ids.indexOf(id)), has_more];
+    };
+    expect(await page('?limit=2')).toEqual([0, 1, true]);
+    expect(await page(`?limit=2&starting_after=${ids[1]}`)).toEqual([2, false]);
+    expect(await page(`?limit=1&ending_before=${ids[2]}`)).toEqual([1, true]);
+  });
+
+  describe('secrets', () => {
+    const settings = async (id: string) => {
+      const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
+      const [loaded] = await app.get(EndpointSettingsReader).load([ref]);
+      return loaded!;
+    };
+    const signed = async (id: string, body: string) => {
+      const { signature } = await settings(id);
+      const timestampSeconds = Math.floor(Date.now() / 1000);
+      return signRequest({ ...signature!, id: 'evt_1', timestampSeconds, body: Buffer.from(body) });
+    };
+
+    it('signs with the secret that was shown, and with both while a rotation overlaps', async () => {
+      const { id, secret: first } = await created();
+      const rotated = await call('post', `/${id}/rotate-secret`).expect(201);
+      const { secret: second } = rotated.body as Endpoint;
+      expect(second).not.toBe(first);
+      const headers = await signed(id, '{"a":1}');
+      for (const secret of [first!, second!]) expect(new Webhook(secret).verify('{"a":1}', headers)).toEqual({ a: 1 });
+      expect((await settings(id)).secretsLiveForMs).toBeGreaterThan(86_000_000);
+
+      const last = await call('post', `/${id}/rotate-secret`).send({ expire_previous_in: 0 }).expect(201);
+      const after = await signed(id, '{"a":1}');
+      for (const secret of [first!, second!]) expect(() => new Webhook(secret).verify('{"a":1}', after)).toThrow();
+      expect(new Webhook((last.body as Endpoint).secret!).verify('{"a":1}', after)).toEqual({ a: 1 });
+      expect((await settings(id)).secretsLiveForMs).toBeNull();
+    });
+
+    it('gives the live secrets without storing them anywhere, and logs that they were read', async () => {
+      const { id, secret } = await created({ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
+      expect(secret).toBe('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
+      const { body, headers } = await call('get', `/${id}/secret`).expect(200);
+      expect(headers['cache-control']).toBe('no-store');
+      expect(body).toEqual({ secrets: [{ secret, created_at: expect.any(String) as string, expires_at: null }] });
+      expect(await logged()).toContain('webhook_endpoint.secret_read');
+    });
+
+    it('never shows an ed25519 key, and publishes the half that verifies', async () => {
+      const { id, secret, public_key } = await created({ signature: { scheme: 'ed25519' } });
+      expect(secret).toBeNull();
+      expectProblem(await call('get', `/${id}/secret`), 409, 'no_shared_secret');
+      const headers = await signed(id, '{}');
+      const x = Buffer.from(public_key!.slice('whpk_'.length), 'base64').toString('base64url');
+      const key = { key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' as const };
+      const content = Buffer.from(`evt_1.${headers['webhook-timestamp']}.{}`);
+      const signature = Buffer.from(headers['webhook-signature']!.slice('v1a,'.length), 'base64');
+      expect(verify(null, content, key, signature)).toBe(true);
+    });
+
+    it('does not sign for an endpoint whose ciphertext was swapped for another’s, and still loads the others', async () => {
+      const [a, b] = [await created(), await created()];
+      const [idA, idB] = [decodeId('we', a.id), decodeId('we', b.id)];
+      await database.dataSource.query(
+        `UPDATE signalpost.webhook_secrets SET ciphertext =
+           (SELECT ciphertext FROM signalpost.webhook_secrets WHERE endpoint_id = $2) WHERE endpoint_id = $1`,
+        [idA, idB],
+      );
+      expect((await settings(a.id)).signature).toBeNull();
+      expect((await settings(b.id)).signature?.secrets).toHaveLength(1);
+    });
+  });
+});
