@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { createDataSource } from '../src/database/data-source.js';
 import { Listener } from '../src/database/listener.js';
 import { makeDatabase, testConfig } from './setup/database.js';
 
@@ -10,7 +11,7 @@ describe('listener', () => {
     url = await makeDatabase('listener', { migrated: false });
     admin = new pg.Client({ connectionString: url });
     await admin.connect();
-    listener = new Listener(testConfig(url), url);
+    listener = new Listener(createDataSource(testConfig(url), url));
   });
   afterAll(async () => {
     await listener.onApplicationShutdown();

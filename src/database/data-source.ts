@@ -40,3 +40,9 @@ export function createDataSource(
     extra: { ...connectionOptions(config, databaseUrl, config.role), Client: QuietClient },
   });
 }
+
+/** How `dataSource` connects, for the one connection that must not come from its pool. */
+export function connectionOptionsOf(dataSource: DataSource): pg.ClientConfig {
+  const { Client: _client, ...options } = dataSource.options.extra as pg.ClientConfig & { Client: unknown };
+  return options;
+}

@@ -2,7 +2,8 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { Database } from './database.js';
-import { DATABASE_URL, Listener } from './listener.js';
+import { DatabaseReadiness } from './database-readiness.js';
+import { Listener } from './listener.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { PartitionSchedule } from './partition-schedule.js';
 import { PartitionsRepository } from './partitions.repository.js';
@@ -12,14 +13,14 @@ import { Singleton } from './singleton.js';
 @Global()
 @Module({})
 export class DatabaseModule {
-  static forRoot(dataSource: DataSource, databaseUrl: string): DynamicModule {
+  static forRoot(dataSource: DataSource): DynamicModule {
     return {
       module: DatabaseModule,
       providers: [
         { provide: DataSource, useValue: dataSource },
-        { provide: DATABASE_URL, useValue: databaseUrl },
         { provide: Database, useFactory: () => new Database(dataSource) },
         Clock,
+        DatabaseReadiness,
         Listener,
         Singleton,
         PartitionsRepository,

@@ -1,10 +1,7 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import pg from 'pg';
-import { AppConfig } from '../config/app-config.js';
-import { connectionOptions } from './connection.js';
-
-/** Token of the address of the open database: `DATABASE_URL`, or that of the embedded server. */
-export const DATABASE_URL = Symbol('DATABASE_URL');
+import { DataSource } from 'typeorm';
+import { connectionOptionsOf } from './data-source.js';
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
@@ -31,10 +28,7 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
   private retryTimer: NodeJS.Timeout | undefined;
   private checkTimer: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly config: AppConfig,
-    @Inject(DATABASE_URL) private readonly databaseUrl: string,
-  ) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   get isConnected(): boolean {
     return this.connected;
@@ -72,7 +66,7 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client(connectionOptions(this.config, this.databaseUrl, 'listener'));
+    const client = new pg.Client({ ...connectionOptionsOf(this.dataSource), application_name: 'signalpost listener' });
     this.client = client;
     client.on('error', () => this.lose(client));
     client.on('end', () => this.lose(client));

@@ -1,12 +1,12 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { Cron } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { Singleton } from './singleton.js';
 
-/** Runs the upkeep of partitions every hour, in one process at a time. */
+/** Runs the upkeep of partitions at the start and every hour, in one process at a time. */
 @Injectable()
-export class PartitionSchedule {
+export class PartitionSchedule implements OnApplicationBootstrap {
   private readonly logger = new Logger(PartitionSchedule.name);
 
   constructor(
@@ -14,6 +14,11 @@ export class PartitionSchedule {
     private readonly singleton: Singleton,
     private readonly clock: Clock,
   ) {}
+
+  /** A process that starts after months of rest must find this month's partitions. */
+  onApplicationBootstrap(): Promise<void> {
+    return this.tick();
+  }
 
   @Cron('17 * * * *')
   async tick(): Promise<void> {

@@ -1,0 +1,6 @@
+// `npm run admin-key`: a new key for ADMIN_KEYS, as `name:key`.
+import { prepare } from './prepare.mjs';
+
+prepare();
+const { makeAdminKey } = await import('../dist/src/config/key-format.js');
+console.log(makeAdminKey());
