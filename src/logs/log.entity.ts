@@ -67,6 +67,6 @@ export class LogEntity {
   @Column('text', { default: '' })
   search!: string;
 
-  @Column('timestamptz', { name: 'occurred_at', precision: 3 })
+  @Column({ type: 'timestamptz', name: 'occurred_at', precision: 3 })
   occurredAt!: Date;
 }

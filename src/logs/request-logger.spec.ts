@@ -1,0 +1,107 @@
+import { Clock } from '../common/clock.js';
+import { NIL_ACCOUNT } from '../common/ids.js';
+import { Metrics } from '../common/metrics/metrics.js';
+import type { LogWriter, NewLog } from './log-writer.js';
+import { MOST_LOGS_HELD, RequestLogger, type RecordedRequest } from './request-logger.js';
+
+/** A database that is away, refuses the data, or takes them. */
+class FakeWriter {
+  readonly written: NewLog[] = [];
+  trouble: Error | null = null;
+
+  async write(logs: readonly NewLog[]): Promise<readonly string[]> {
+    if (this.trouble) throw this.trouble;
+    this.written.push(...logs);
+    return [];
+  }
+}
+
+function request(requestId: string): RecordedRequest {
+  return {
+    caller: {
+      accountId: null,
+      mode: null,
+      apiKeyId: null,
+      adminKeyName: 'ops',
+      actorName: 'Awa',
+      locale: 'en',
+      ip: '203.0.113.9',
+    },
+    method: 'POST',
+    route: '/v1/admin/accounts',
+    status: 201,
+    code: null,
+    durationMs: 12.4,
+    requestId,
+  };
+}
+
+describe('RequestLogger', () => {
+  let writer: FakeWriter;
+  let logger: RequestLogger;
+  let metrics: Metrics;
+  beforeEach(() => {
+    writer = new FakeWriter();
+    metrics = new Metrics();
+    logger = new RequestLogger(writer as unknown as LogWriter, new Clock(), metrics);
+  });
+
+  const dropped = async (): Promise<unknown> =>
+    (await metrics.registry.getSingleMetric('signalpost_request_logs_dropped_total')!.get()).values[0]!.value;
+  const ids = (): unknown[] => writer.written.map(({ requestId }) => requestId);
+
+  it('writes what was recorded, once, in its order; a request without an account is the platform’s', async () => {
+    for (const id of ['a', 'b']) logger.record(request(id));
+    expect(await logger.runOnce()).toBe(2);
+    expect(await logger.runOnce()).toBe(0);
+    expect(ids()).toEqual(['a', 'b']);
+    expect(writer.written[0]).toMatchObject({
+      accountId: NIL_ACCOUNT,
+      mode: null,
+      category: 'api',
+      action: 'request.succeeded',
+      actor: { type: 'admin', id: 'ops', name: 'Awa', ip: '203.0.113.9' },
+      http: { duration_ms: 12, status: 201 },
+    });
+  });
+
+  it('keeps logs while the database is away, and writes them when it is back', async () => {
+    writer.trouble = new Error('away');
+    for (let index = 0; index < 1_200; index += 1) logger.record(request(String(index)));
+    await expect(logger.runOnce()).rejects.toThrow('away');
+    writer.trouble = null;
+    expect(await logger.runOnce()).toBe(1_200);
+    expect(ids()).toEqual(Array.from({ length: 1_200 }, (_, index) => String(index)));
+    expect(await dropped()).toBe(0);
+  });
+
+  it('drops the oldest past the bound, and counts them', async () => {
+    const excess = 5_000;
+    for (let index = 0; index < MOST_LOGS_HELD + excess; index += 1) logger.record(request(String(index)));
+    expect(await logger.runOnce()).toBe(MOST_LOGS_HELD);
+    expect(ids()[0]).toBe(String(excess));
+    expect(await dropped()).toBe(excess);
+  });
+
+  it('holds no more than twice the bound even when nobody writes', async () => {
+    for (let index = 0; index < MOST_LOGS_HELD * 5; index += 1) logger.record(request(String(index)));
+    expect(Number(await dropped())).toBeGreaterThanOrEqual(MOST_LOGS_HELD * 3);
+  });
+
+  it('does not try for ever what the database refuses as wrong', async () => {
+    logger.record(request('wrong'));
+    writer.trouble = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
+    await expect(logger.runOnce()).rejects.toThrow();
+    writer.trouble = null;
+    logger.record(request('right'));
+    await logger.runOnce();
+    expect(ids()).toEqual(['right']);
+    expect(await dropped()).toBe(1);
+  });
+
+  it('writes what is left at shutdown', async () => {
+    logger.record(request('last'));
+    await logger.onApplicationShutdown();
+    expect(ids()).toEqual(['last']);
+  });
+});
