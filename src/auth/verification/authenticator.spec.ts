@@ -241,8 +241,11 @@ describe('Failed authentications', () => {
   it('an address that sent too many wrong keys gets 429 and no look-ups; its known good key still passes', async () => {
     const path = new Path();
     const good = makeApiKey('secret', 'live');
-    path.store(good);
-    await path.try(good);
+    const open = makeApiKey('public', 'live');
+    for (const key of [good, open]) {
+      path.store(key);
+      await path.try(key);
+    }
     for (let count = 0; count < FAILED_AUTHENTICATION_LIMIT.burst; count += 1) {
       expect(await path.try(makeApiKey('secret', 'live'))).toBe('invalid_api_key');
     }
@@ -252,6 +255,7 @@ describe('Failed authentications', () => {
     expect(await path.try(good)).toMatchObject({ kind: 'secret' });
     path.change(null);
     expect(await path.try(good)).toMatchObject({ kind: 'secret' });
+    expect(await path.try(open)).toMatchObject({ kind: 'public' });
     expect(await path.try(makeApiKey('secret', 'live'), '203.0.113.10')).toBe('invalid_api_key');
   });
 });

@@ -17,7 +17,7 @@ const REMEMBERED_KEYS = 50_000;
 @Injectable()
 export class KeyVerifier {
   private readonly cache = new AccountBoundCache<VerifiedKey>(REMEMBERED_KEYS);
-  /** Cache key → the argon2id hash that the key was proved against; outlives the cache, so a flush costs no hashing. */
+  /** Cache key → what the key was proved against; outlives the cache, so that a flush costs no hashing. */
   private readonly proven = new Map<string, string>();
   private readonly underWay = new Map<string, Promise<VerifiedKey | null>>();
 
@@ -72,12 +72,14 @@ export class KeyVerifier {
     return verified;
   }
 
+  /** A public key is no secret and has no hash: its HMAC is its proof. */
   private async passesArgon2(key: string, row: StoredKey, cacheKey: string): Promise<boolean> {
-    if (row.argon2_hash === null) return row.kind === 'public';
-    if (this.proven.get(cacheKey) === row.argon2_hash) return true;
-    if (!(await this.hasher.verify(row.argon2_hash, key))) return false;
+    const proof = row.argon2_hash ?? 'public';
+    if (row.argon2_hash === null && row.kind !== 'public') return false;
+    if (this.proven.get(cacheKey) === proof) return true;
+    if (row.argon2_hash !== null && !(await this.hasher.verify(row.argon2_hash, key))) return false;
     if (this.proven.size >= REMEMBERED_KEYS) this.proven.delete(this.proven.keys().next().value!);
-    this.proven.set(cacheKey, row.argon2_hash);
+    this.proven.set(cacheKey, proof);
     return true;
   }
 }
