@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   event_ordinals integer[],
   event_id_tails text[],
   event_id_suffixes text[],
-  event_types text[],
+  event_type_names text[],
   event_sources text[],
   event_external_ids text[],
   event_content_hashes bytea[],
@@ -106,8 +106,8 @@ BEGIN
   END IF;
 
   SELECT array_agg(n) INTO moved
-  FROM unnest(sequences, expected_sequences) WITH ORDINALITY AS s (found, expected, n)
-  WHERE found <> expected;
+  FROM unnest(sequences, expected_sequences) WITH ORDINALITY AS s (stood_at, expected, n)
+  WHERE s.stood_at <> s.expected;
 
   IF moved IS NOT NULL THEN
     IF EXISTS (
@@ -153,7 +153,7 @@ BEGIN
            || e.to_created || stamps[e.ledger] || e.tail
   FROM signalpost.ledgers l
   JOIN unnest(
-    event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_types, event_sources, event_external_ids,
+    event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_type_names, event_sources, event_external_ids,
     event_operation_ids, event_operation_kinds, event_operation_statuses, event_references, event_searches,
     event_occurred_at, event_bodies_to_sequence, event_bodies_to_created, event_bodies_tail
   ) AS e (
@@ -170,7 +170,7 @@ BEGIN
          e.actor_name, e.actor_ip, e.search, e.occurred_at
   FROM signalpost.ledgers l
   JOIN unnest(
-    event_ledgers, event_id_tails, event_types, event_log_statuses, event_log_descriptions, event_log_searches,
+    event_ledgers, event_id_tails, event_type_names, event_log_statuses, event_log_descriptions, event_log_searches,
     event_operation_ids, event_occurred_at, event_actor_types, event_actor_ids, event_actor_names, event_actor_ips,
     event_api_key_ids, event_request_ids
   ) AS e (
@@ -239,7 +239,7 @@ BEGIN
          w.id, w.epoch, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
          CASE WHEN w.ordering = 'operation' THEN e.operation_id END, to_timestamp(times[e.ledger] / 1000.0)
   FROM signalpost.webhook_endpoints w
-  JOIN unnest(event_ledgers, event_id_tails, event_types, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  JOIN unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
   WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'enabled' AND w.deleted_at IS NULL;
@@ -252,7 +252,7 @@ BEGIN
          w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id, 'skipped', 'endpoint_disabled',
          to_timestamp(times[e.ledger] / 1000.0)
   FROM signalpost.webhook_endpoints w
-  JOIN unnest(event_ledgers, event_id_tails, event_types, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  JOIN unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
   WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'disabled' AND w.deleted_at IS NULL;

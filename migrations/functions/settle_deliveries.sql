@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   reasons text[],
   waits_ms bigint[],
   attempt_ids uuid[],
-  started_at timestamptz[],
+  attempts_started_at timestamptz[],
   durations_ms integer[],
   outcomes text[],
   status_codes smallint[],
@@ -99,7 +99,7 @@ BEGIN
          s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
   FROM signalpost.webhook_endpoints w
   JOIN unnest(
-    accounts, modes, ids, endpoints, numbers, attempt_ids, started_at, durations_ms, outcomes, status_codes,
+    accounts, modes, ids, endpoints, numbers, attempt_ids, attempts_started_at, durations_ms, outcomes, status_codes,
     error_codes, error_messages, response_bodies, responses_truncated
   ) WITH ORDINALITY AS s (
     account_id, mode, id, endpoint_id, number, attempt_id, started_at, duration_ms, outcome, status_code, error_code,
@@ -123,7 +123,7 @@ BEGIN
   FROM (
     SELECT g.account_id, g.mode, g.id, g.number, g.started_at,
            clock_timestamp() + g.wait_ms * interval '1 millisecond' AS due_at
-    FROM unnest(accounts, modes, ids, numbers, statuses, waits_ms, started_at) WITH ORDINALITY
+    FROM unnest(accounts, modes, ids, numbers, statuses, waits_ms, attempts_started_at) WITH ORDINALITY
       AS g (account_id, mode, id, number, status, wait_ms, started_at, n)
     WHERE g.n = ANY (settled) AND g.status = ''
   ) AS s

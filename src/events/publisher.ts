@@ -47,7 +47,7 @@ export class EventPublisher implements OnApplicationShutdown {
     private readonly lanes: LaneSignals,
   ) {}
 
-  /** Resolves once the unit's events are committed; rejects with `unavailable` when that cannot be said. */
+  /** Resolves once the unit's events are committed; rejects when that cannot be said. */
   publish(unit: PublishUnit): Promise<PublishResult> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ unit, ledgers: ledgersOf(unit), resolve, reject });
@@ -106,8 +106,7 @@ export class EventPublisher implements OnApplicationShutdown {
     try {
       await this.flush(taken);
     } catch (error) {
-      const told = error instanceof AppError ? error : new AppError('unavailable', undefined, { cause: error });
-      taken.forEach(({ reject }) => reject(told));
+      taken.forEach(({ reject }) => reject(error));
     } finally {
       for (const { ledgers } of taken) ledgers.forEach((ledger) => this.busyLedgers.delete(ledger));
       this.flushes -= 1;
