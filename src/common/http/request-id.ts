@@ -1,6 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { TypeID } from 'typeid-js';
-import { newUuid } from '../ids.js';
 
 const ACCEPTED = /^[A-Za-z0-9._-]{8,128}$/;
 
@@ -8,5 +7,11 @@ const ACCEPTED = /^[A-Za-z0-9._-]{8,128}$/;
 export function requestIdOf(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['request-id'];
   if (typeof given === 'string' && ACCEPTED.test(given)) return given;
-  return TypeID.fromUUID('req', newUuid(Date.now())).toString();
+  return newRequestId();
+}
+
+/** Sorts by time like our other ids, at a fraction of their cost: ten digits of time in base 32, 64 random bits. */
+function newRequestId(): string {
+  const random = randomUUID();
+  return `req_${Date.now().toString(32).padStart(10, '0')}${random.slice(24)}${random.slice(9, 13)}`;
 }
