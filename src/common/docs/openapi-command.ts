@@ -18,7 +18,7 @@ export async function runOpenApi(root: Type | DynamicModule, path: string, check
   const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter({ trustProxy: [] }), {
     preview: true,
     abortOnError: false,
-    logger: ['error', 'warn'],
+    logger: ['error'],
   });
   const document = buildOpenApiDocument(app);
   await app.close();
