@@ -104,7 +104,7 @@ describe('/v1/webhook-endpoints', () => {
       secret: expect.stringMatching(/^whsec_/) as string,
       warnings: [],
     });
-    const [lane] = (await database.dataSource.query('SELECT * FROM signalpost.lanes')) as object[];
+    const [lane] = await database.dataSource.query<object[]>('SELECT * FROM signalpost.lanes');
     expect(lane).toMatchObject({ account_id: account, mode: 'live', endpoint_id: decodeId('we', endpoint.id) });
     expect(await logged()).toEqual(['webhook_endpoint.created']);
   });
