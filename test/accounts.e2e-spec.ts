@@ -141,16 +141,18 @@ describe('Accounts', () => {
   });
 
   it('the platform keeps a log of what it did to accounts, with who did it', async () => {
-    const { id } = await service.makeAccount({ name: 'Logged' });
-    await service.call('patch', `/v1/admin/accounts/${id}`, { body: { status: 'suspended' } }).expect(200);
-    const logs = await service.dataSource.query(
-      `SELECT action, category, actor_type, actor_id FROM signalpost.logs WHERE metadata ->> 'account' = $1 ORDER BY id`,
-      [id],
+    const account = await service.makeAccount({ name: 'Logged' });
+    const { id } = account;
+    expect(await service.outcome('get', '/v1/admin/logs', { key: account.live.secretKey })).toBe(
+      '403 admin_key_required',
     );
-    const actor = { category: 'admin', actor_type: 'admin', actor_id: service.config.adminKeys[0]!.name };
-    expect(logs).toEqual([
-      { action: 'account.created', ...actor },
-      { action: 'account.suspended', ...actor },
+    await service.call('patch', `/v1/admin/accounts/${id}`, { body: { status: 'suspended' } }).expect(200);
+    const { body } = await service.call('get', '/v1/admin/logs?category=admin&limit=2').expect(200);
+    const actor = { type: 'admin', id: service.config.adminKeys[0]!.name };
+    const log = { mode: null, category: 'admin', status: 'succeeded', actor, metadata: { account: id } };
+    expect(body.data).toMatchObject([
+      { ...log, action: 'account.suspended', description: 'Account Logged suspended' },
+      { ...log, action: 'account.created', description: 'Account Logged created' },
     ]);
   });
 });

@@ -300,7 +300,8 @@ describe('API keys', () => {
       const rows = await service.dataSource.query(
         `SELECT l.action, l.actor_type, l.actor_name, l.mode FROM signalpost.logs l
          JOIN signalpost.key_lookup k ON k.key_id = l.api_key_id AND k.account_id = l.account_id
-         WHERE k.account_id = (SELECT account_id FROM signalpost.key_lookup WHERE public_part = $1) ORDER BY l.id`,
+         WHERE l.category = 'key'
+           AND k.account_id = (SELECT account_id FROM signalpost.key_lookup WHERE public_part = $1) ORDER BY l.id`,
         [live.secretKey.slice(8, 20)],
       );
       const admin = { actor_type: 'admin', actor_name: 'Zoe', mode: 'live' };

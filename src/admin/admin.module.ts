@@ -4,12 +4,13 @@ import { KeysModule } from '../keys/keys.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { AccountAdmin } from './account-admin.service.js';
 import { AdminAccountsController } from './accounts.controller.js';
+import { AdminLogsController } from './admin-logs.controller.js';
 import { AdminJournal } from './admin-journal.js';
 import { DevelopmentAccount } from './development-account.js';
 
 @Module({
   imports: [AccountsModule, KeysModule, LogsModule],
-  controllers: [AdminAccountsController],
+  controllers: [AdminAccountsController, AdminLogsController],
   providers: [AccountAdmin, AdminJournal, DevelopmentAccount],
   exports: [DevelopmentAccount],
 })
