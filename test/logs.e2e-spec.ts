@@ -280,7 +280,7 @@ describe('Logs', () => {
         .buffer(true)
         .parse(asText)
         .expect(200)
-        .then(({ body, headers }) => ({ text: body as string, headers: headers as Record<string, string> }));
+        .then(textOf);
       expect(headers['content-type']).toMatch(/^application\/x-ndjson/);
       const logs = text
         .trimEnd()
@@ -353,9 +353,15 @@ describe('Logs', () => {
   });
 });
 
-function asText(response: NodeJS.ReadableStream, done: (error: Error | null, body: string) => void): void {
+/** Superagent reads only media types that it knows as text. */
+function asText(response: unknown, done: (error: Error | null, body: unknown) => void): void {
+  const stream = response as NodeJS.ReadableStream;
   let text = '';
-  response.setEncoding('utf8');
-  response.on('data', (chunk: string) => (text += chunk));
-  response.on('end', () => done(null, text));
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => (text += chunk));
+  stream.on('end', () => done(null, text));
+}
+
+function textOf({ body, headers }: { body: unknown; headers: Record<string, string> }) {
+  return { text: body as string, headers };
 }

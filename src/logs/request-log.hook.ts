@@ -26,7 +26,7 @@ export class RequestLogHook implements OnModuleInit {
     const instance = this.adapterHost.httpAdapter?.getInstance<FastifyInstance>();
     // A process that serves no API has no such instance.
     instance?.addHook('onResponse', (request, reply, done) => {
-      this.record(request as ProvedRequest, reply);
+      this.record(request, reply);
       done();
     });
   }
