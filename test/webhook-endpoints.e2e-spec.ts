@@ -251,6 +251,11 @@ describe('/v1/webhook-endpoints', () => {
     const disabled = await call('patch', `/${id}`).send({ status: 'disabled' }).expect(200);
     expect(disabled.body).toMatchObject({ status: 'disabled', disabled_reason: 'manual' });
     expect(disabled.body).not.toHaveProperty('recoverable_count');
+    // A new epoch: what was unfinished is skipped, and enabling never revives it.
+    const rows = await database.dataSource.query<object[]>(
+      'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
+    );
+    expect(rows).toEqual([{ epoch: 2, has_leftovers: true }]);
     const enabled = await call('patch', `/${id}`).send({ status: 'enabled' }).expect(200);
     expect(enabled.body).toMatchObject({
       status: 'enabled',
@@ -274,6 +279,10 @@ describe('/v1/webhook-endpoints', () => {
       database.dataSource.transaction((manager) => app.get(EndpointDisabling).disable(ref, 'gone', 'en', manager));
     expect((await Promise.all([disable(), disable()])).sort()).toEqual([false, true]);
     expect((await call('get', `/${id}`)).body).toMatchObject({ status: 'disabled', disabled_reason: 'gone' });
+    const rows = await database.dataSource.query<object[]>(
+      'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
+    );
+    expect(rows).toEqual([{ epoch: 2, has_leftovers: true }]);
     const inbox: object[] = await database.dataSource.query('SELECT input FROM signalpost.event_inbox');
     const data = {
       endpoint_id: id,
@@ -291,8 +300,10 @@ describe('/v1/webhook-endpoints', () => {
     await call('delete', `/${id}`).expect(204);
     expectProblem(await call('delete', `/${id}`), 404, 'not_found');
     expectProblem(await call('get', `/${id}`), 404, 'not_found');
-    const rows: object[] = await database.dataSource.query('SELECT deleted_at FROM signalpost.webhook_endpoints');
-    expect(rows).toEqual([{ deleted_at: expect.any(Date) as Date }]);
+    const rows = await database.dataSource.query<object[]>(
+      'SELECT deleted_at, has_leftovers FROM signalpost.webhook_endpoints',
+    );
+    expect(rows).toEqual([{ deleted_at: expect.any(Date) as Date, has_leftovers: true }]);
   });
 
   it('pages from the newest, in both directions', async () => {

@@ -12,7 +12,8 @@ import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 const DISABLE: Statement = {
   name: 'webhook_endpoints.disable',
   text: `UPDATE signalpost.webhook_endpoints
-    SET status = 'disabled', disabled_reason = $4, disabled_at = now(), revision = revision + 1, updated_at = now()
+    SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, has_leftovers = true,
+      revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
     RETURNING url, failing_since`,
 };

@@ -72,6 +72,14 @@ export class WebhookEndpointEntity {
   @Column('bigint', { default: 1 })
   revision!: string;
 
+  /** Rises with every disabling: unfinished deliveries of an earlier epoch count as skipped. */
+  @Column('integer', { default: 1 })
+  epoch!: number;
+
+  /** Set by disabling and deleting, until a job has ended the deliveries that this left unfinished. */
+  @Column('boolean', { name: 'has_leftovers', default: false })
+  hasLeftovers!: boolean;
+
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 

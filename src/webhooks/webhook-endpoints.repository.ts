@@ -11,7 +11,10 @@ export const ENDPOINT_CHANGES_CHANNEL = 'signalpost_endpoints';
 
 /** The columns that a change may write; what is absent or undefined stays. */
 export type EndpointChange = Partial<
-  Omit<WebhookEndpointEntity, 'accountId' | 'mode' | 'id' | 'revision' | 'createdAt' | 'updatedAt' | 'deletedAt'>
+  Omit<
+    WebhookEndpointEntity,
+    'accountId' | 'mode' | 'id' | 'revision' | 'epoch' | 'hasLeftovers' | 'createdAt' | 'updatedAt' | 'deletedAt'
+  >
 >;
 /** An endpoint as it is made; what is absent gets the column's default. */
 export type NewEndpoint = EndpointRef & EndpointChange & Pick<WebhookEndpointEntity, 'url' | 'eventTypes'>;
@@ -126,13 +129,21 @@ export class WebhookEndpointsRepository {
     return manager.findOneByOrFail(WebhookEndpointEntity, { accountId, mode, id });
   }
 
-  /** Writes the change, raises the revision and tells the dispatchers. @returns the endpoint as changed. */
+  /**
+   * Writes the change, raises the revision and tells the dispatchers. `status: 'disabled'` begins a new epoch, which
+   * turns all that is unfinished into skipped. @returns the endpoint as changed.
+   */
   async update(ref: EndpointRef, change: EndpointChange, manager: EntityManager): Promise<WebhookEndpointEntity> {
     const { accountId, mode, id } = ref;
     await manager.update(
       WebhookEndpointEntity,
       { accountId, mode, id },
-      { ...change, revision: () => 'revision + 1', updatedAt: () => 'now()' },
+      {
+        ...change,
+        ...(change.status === 'disabled' ? { epoch: () => 'epoch + 1', hasLeftovers: true } : {}),
+        revision: () => 'revision + 1',
+        updatedAt: () => 'now()',
+      },
     );
     await this.announce(ref, manager);
     return manager.findOneByOrFail(WebhookEndpointEntity, { accountId, mode, id });
@@ -144,7 +155,7 @@ export class WebhookEndpointsRepository {
     await manager.update(
       WebhookEndpointEntity,
       { accountId, mode, id },
-      { deletedAt: () => 'now()', revision: () => 'revision + 1', updatedAt: () => 'now()' },
+      { deletedAt: () => 'now()', hasLeftovers: true, revision: () => 'revision + 1', updatedAt: () => 'now()' },
     );
     await this.wakeLane(ref, manager);
     await this.announce(ref, manager);
