@@ -72,7 +72,7 @@ function listText(filters: DeliveryFilters, page: Page, parameters: Parameters):
       ? ofEvents(filters, conditions, parameters)
       : filters.endpointIds.length > 0
         ? ofEndpoints(filters, conditions, parameters)
-        : ofAccount(conditions);
+        : ofAccount(filters, conditions);
   return `WITH page AS MATERIALIZED (${source} ${conditions.tail('id')}), ${sql.AIR}
     SELECT page.*, ${sql.IN_FLIGHT}, NULL AS attempts FROM page ${conditions.tail('page.id')}`;
 }
@@ -116,21 +116,37 @@ function ofEvents(filters: DeliveryFilters, conditions: Conditions, parameters: 
 
 function ofEndpoints(filters: DeliveryFilters, conditions: Conditions, parameters: Parameters): string {
   const endpoints = parameters.add(filters.endpointIds);
-  const part = (columns: string, table: string, where: string): string =>
-    `SELECT owed.* FROM unnest(${endpoints}::uuid[]) AS wanted (endpoint_id)
-     CROSS JOIN LATERAL (SELECT ${columns} FROM ${table} WHERE ${where}) AS owed`;
-  const ended = `${sql.ENDED_TENANT} AND d.endpoint_id = wanted.endpoint_id ${conditions.ended}
-    ${conditions.tail('d.id')}`;
-  const unfinished = `${sql.UNFINISHED_TENANT} AND p.endpoint_id = wanted.endpoint_id ${conditions.unfinished}
-    ${conditions.tail('p.id')}`;
-  return `${part(sql.ENDED_COLUMNS, sql.ENDED_TABLE, ended)}
-    UNION ALL ${part(sql.UNFINISHED_COLUMNS, sql.UNFINISHED_TABLE, unfinished)}`;
+  return union(filters, conditions, (rows, alias, tail) => {
+    const scan = `${rows} AND ${alias}.endpoint_id = wanted.endpoint_id ${tail}`;
+    return `SELECT owed.* FROM unnest(${endpoints}::uuid[]) AS wanted (endpoint_id)
+      CROSS JOIN LATERAL (${scan}) AS owed`;
+  });
 }
 
-function ofAccount(conditions: Conditions): string {
-  return `(SELECT ${sql.ENDED_COLUMNS} FROM ${sql.ENDED_TABLE}
-      WHERE ${sql.ENDED_TENANT} ${conditions.ended} ${conditions.tail('d.id')})
-    UNION ALL
-    (SELECT ${sql.UNFINISHED_COLUMNS} FROM ${sql.UNFINISHED_TABLE}
-      WHERE ${sql.UNFINISHED_TENANT} ${conditions.unfinished} ${conditions.tail('p.id')})`;
+function ofAccount(filters: DeliveryFilters, conditions: Conditions): string {
+  return union(filters, conditions, (rows, _, tail) => `SELECT owed.* FROM (${rows} ${tail}) AS owed`);
+}
+
+/**
+ * Both tables, or only the one that can hold the statuses asked for: an ended row is never pending, and looking for
+ * one in all of history would cost all of it.
+ */
+function union(
+  { statuses }: DeliveryFilters,
+  conditions: Conditions,
+  part: (rows: string, alias: 'd' | 'p', tail: string) => string,
+): string {
+  const wants = (ofTable: (status: DeliveryStatus) => boolean): boolean =>
+    statuses.length === 0 || statuses.some(ofTable);
+  const parts: string[] = [];
+  if (wants((status) => status !== 'pending')) {
+    const rows = `SELECT ${sql.ENDED_COLUMNS} FROM ${sql.ENDED_TABLE} WHERE ${sql.ENDED_TENANT} ${conditions.ended}`;
+    parts.push(part(rows, 'd', conditions.tail('d.id')));
+  }
+  if (wants((status) => status !== 'succeeded' && status !== 'failed')) {
+    const rows = `SELECT ${sql.UNFINISHED_COLUMNS} FROM ${sql.UNFINISHED_TABLE}
+      WHERE ${sql.UNFINISHED_TENANT} ${conditions.unfinished}`;
+    parts.push(part(rows, 'p', conditions.tail('p.id')));
+  }
+  return parts.join(' UNION ALL ');
 }
