@@ -1,7 +1,7 @@
 // Compiles src and migrations into dist with SWC. Types are checked by `npm run check`, not here.
 import { transformFile } from '@swc/core';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { sourceFiles, sourcesHash, STAMP_FILE } from './sources.mjs';
 
 const draft = `dist.${process.pid}`;
@@ -11,7 +11,10 @@ async function compile(path) {
   const target = join(draft, path).replace(/\.ts$/, '.js');
   mkdirSync(dirname(target), { recursive: true });
   if (path.endsWith('.sql')) return copyFileSync(path, target);
-  const { code, map } = await transformFile(path, { sourceFileName: path, outputPath: target });
+  const { code, map } = await transformFile(path, {
+    sourceFileName: relative(dirname(target), path),
+    outputPath: target,
+  });
   writeFileSync(target, `${code}\n//# sourceMappingURL=${basename(target)}.map\n`);
   writeFileSync(`${target}.map`, map);
 }

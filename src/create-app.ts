@@ -1,3 +1,4 @@
+import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -10,6 +11,13 @@ import { configureHttp } from './common/http/configure-http.js';
 import { createLogger, type SignalpostLogger } from './common/logging.js';
 import type { AppConfig } from './config/app-config.js';
 
+const NEST_CONTEXTS = new Set<unknown>([
+  'InstanceLoader',
+  'NestApplication',
+  'NestFactory',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
 const DISPATCHER_PATHS = ['/healthz', '/readyz'];
 
 /**
@@ -23,14 +31,23 @@ export async function createApp(
 ): Promise<NestFastifyApplication> {
   const adapter = createAdapter(config);
   if (config.role === 'dispatcher') serveHealthOnly(adapter.getInstance() as unknown as FastifyInstance);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, dataSource), adapter, {
-    logger,
+  const app: NestFastifyApplication = await NestFactory.create(AppModule.forRoot(config, dataSource), adapter, {
+    logger: withoutBootDetails(logger),
     // Whoever called decides what a failed start means.
     abortOnError: false,
   });
   configureHttp(app, logger);
   setupDocs(app);
   return app;
+}
+
+/** Nest's own account of its start, a line for every module and route, is left out. */
+function withoutBootDetails(logger: SignalpostLogger): LoggerService {
+  const quiet = Object.create(logger) as SignalpostLogger;
+  quiet.log = (message: unknown, ...details: unknown[]) => {
+    if (!NEST_CONTEXTS.has(details.at(-1))) logger.log(message, ...details);
+  };
+  return quiet;
 }
 
 /** A dispatcher has the modules of the service, but answers for nothing except its own health. */

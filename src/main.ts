@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { DevelopmentAccount } from './admin/development-account.js';
 import { Readiness } from './common/health/readiness.js';
@@ -28,6 +29,8 @@ async function start(): Promise<void> {
   Logger.overrideLogger(logger);
   lifecycle.logger = logger;
 
+  // Before anything is started, for the commonest trouble of all: the service runs already.
+  await listen(() => tryPort(config), config);
   const database = await openDatabase(config, ENTITIES, lifecycle.starting);
   lifecycle.onEnd(() => database.close());
   await prepareSchema(config, database);
@@ -53,6 +56,12 @@ async function prepareSchema(config: AppConfig, { dataSource }: OpenDatabase): P
   }
   await runMigrations(dataSource, config, new Date());
   if (config.environment === 'development') await refuseForeignSecrets(dataSource, config);
+}
+
+async function tryPort({ port, host }: AppConfig): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function listen(begin: () => Promise<unknown>, { port, host }: AppConfig): Promise<void> {

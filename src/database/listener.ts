@@ -24,6 +24,7 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
   private client: pg.Client | null = null;
   private connected = false;
   private stopped = false;
+  private asking: Promise<void> = Promise.resolve();
   private retryMs = FIRST_RETRY_MS;
   private retryTimer: NodeJS.Timeout | undefined;
   private checkTimer: NodeJS.Timeout | undefined;
@@ -54,7 +55,7 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
     handlers.add(handler);
     if (!this.handlers.has(channel)) {
       this.handlers.set(channel, handlers);
-      if (this.connected) this.client!.query(`LISTEN ${channel}`).catch(() => this.lose(this.client));
+      if (this.connected) void this.ask(this.client!, `LISTEN ${channel}`);
     }
     return () => handlers.delete(handler);
   }
@@ -66,6 +67,7 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async connect(): Promise<void> {
+    this.asking = Promise.resolve();
     const client = new pg.Client({ ...connectionOptionsOf(this.dataSource), application_name: 'signalpost listener' });
     this.client = client;
     client.on('error', () => this.lose(client));
@@ -87,13 +89,23 @@ export class Listener implements OnModuleInit, OnApplicationShutdown {
   private scheduleCheck(client: pg.Client): void {
     this.checkTimer = setTimeout(() => {
       const deadline = setTimeout(() => this.lose(client), CHECK_TIMEOUT_MS);
-      client
-        .query('SELECT 1')
-        .then(() => this.client === client && this.scheduleCheck(client))
-        .catch(() => this.lose(client))
-        .finally(() => clearTimeout(deadline));
+      void this.ask(client, 'SELECT 1').finally(() => {
+        clearTimeout(deadline);
+        if (this.client === client) this.scheduleCheck(client);
+      });
     }, CHECK_EVERY_MS);
     this.checkTimer.unref();
+  }
+
+  /** Sends one statement at a time, as the driver wants it; one that fails costs the connection. */
+  private ask(client: pg.Client, statement: string): Promise<void> {
+    this.asking = this.asking
+      .then(() => client.query(statement))
+      .then(
+        () => undefined,
+        () => this.lose(client),
+      );
+    return this.asking;
   }
 
   /** Every way to lose the connection ends here, once a connection. */
