@@ -13,7 +13,19 @@ const order = [
   ['keys', ['config', 'common', 'database', 'accounts', 'auth', 'logs', 'events']],
   [
     'admin',
-    ['config', 'common', 'database', 'accounts', 'auth', 'logs', 'deliveries', 'webhooks', 'events', 'dispatcher', 'keys'],
+    [
+      'config',
+      'common',
+      'database',
+      'accounts',
+      'auth',
+      'logs',
+      'deliveries',
+      'webhooks',
+      'events',
+      'dispatcher',
+      'keys',
+    ],
   ],
 ];
 
@@ -26,7 +38,12 @@ module.exports = {
       from: { path: `^src/${folder}/` },
       to: { path: '^src/[^/]+/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
     })),
-    { name: 'src-stands-alone', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|scripts|bench|examples)/' } },
+    {
+      name: 'src-stands-alone',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|scripts|bench|examples)/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -9,7 +9,7 @@ const PARTS = [
   ['format', [...bin('prettier', 'bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']],
   ['lint', [...bin('eslint', 'bin/eslint.js'), '.', '--max-warnings', '0']],
   ['types', [...bin('typescript', 'bin/tsc'), '--noEmit', '-p', 'tsconfig.json']],
-  ['import directions', [...bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--log-level', 'error', 'src']],
+  ['import directions', [...bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--output-type', 'err', 'src']],
   ['OpenAPI drift', ['scripts/openapi.mjs', '--check']],
   ['migration drift', ['scripts/migration-drift.mjs']],
 ];

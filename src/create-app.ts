@@ -30,7 +30,7 @@ export async function createApp(
   logger: SignalpostLogger = createLogger({ level: config.logLevel }),
 ): Promise<NestFastifyApplication> {
   const adapter = createAdapter(config);
-  if (config.role === 'dispatcher') serveHealthOnly(adapter.getInstance() as unknown as FastifyInstance);
+  if (config.role === 'dispatcher') serveHealthOnly(adapter.getInstance<FastifyInstance>());
   const app: NestFastifyApplication = await NestFactory.create(AppModule.forRoot(config, dataSource), adapter, {
     logger: withoutBootDetails(logger),
     // Whoever called decides what a failed start means.
