@@ -148,6 +148,10 @@ describe('reading deliveries', () => {
     expect(await ids({ created_after: third.created_at })).toEqual([again, last]);
     expect(await ids({ event_id: first.id, limit: 1, starting_after: again })).toEqual([done]);
     expect(await service.ids(`/v1/events/${first.id}/deliveries`, key, { limit: 1 })).toEqual([again]);
+    await service.settle(again, 1, { status: 'failed', reason: 'gone' });
+    expect(await ids({ event_id: first.id })).toEqual([again, done]);
+    expect(await ids({ operation_id: 'col_1', status: 'failed' })).toEqual([again]);
+    expect(await service.ids('/v1/events', key, { delivery_status: 'failed' })).toEqual([first.id]);
   });
 
   it('shows one that waits for its turn without a time', async () => {
