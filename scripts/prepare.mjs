@@ -15,6 +15,8 @@ const NPM_STAMP = join('node_modules', '.package-lock.json');
 export function prepare() {
   process.chdir(fileURLToPath(new URL('..', import.meta.url)));
   refuseOldNode();
+  // A container image has the build and its packages, and nothing to make them from.
+  if (!existsSync('src')) return;
   if (!isInstalled()) {
     step('Installing packages (npm ci)', () => runNpm(['ci', '--include=dev', '--no-fund', '--no-audit']));
     writeFileSync(INSTALL_STAMP, lockHash());
