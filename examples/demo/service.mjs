@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ const STOP_TIMEOUT_MS = 25_000;
  * else one of its own, on a database of its own, which `onEnd` steps stop and delete.
  */
 export async function openService(signal, onEnd) {
+  if (existsSync('.env')) process.loadEnvFile('.env');
   const given = process.env.SIGNALPOST_URL?.replace(/\/+$/, '');
   const adminKey = findAdminKey(process.env.DATA_DIR || '.signalpost');
   if (given) {
