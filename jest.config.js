@@ -13,6 +13,7 @@ const common = {
 };
 
 export default {
+  openHandlesTimeout: 2_000,
   projects: [
     {
       ...common,

@@ -15,7 +15,7 @@ const FAST_SETTINGS = {
 };
 
 /**
- * The server's URL, the prefix of this run's databases, the open migrated template, and how to remove all of it, which
+ * The server's URL, the prefix of this run's databases, its folder, the open migrated template, and how to remove all of it, which
  * also happens when a signal ends the process.
  */
 export async function temporaryDatabase(entities = []) {
@@ -47,7 +47,7 @@ export async function temporaryDatabase(entities = []) {
   const config = loadConfig({ NODE_ENV: 'test', DATA_DIR: folder, DATABASE_URL: templateUrl });
   const database = await openDatabase(config, entities);
   await runMigrations(database.dataSource, config, new Date());
-  return { serverUrl, run, database, stop };
+  return { serverUrl, run, folder, database, stop };
 }
 
 async function dropDatabases(serverUrl, run) {

@@ -1,5 +1,4 @@
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { AppConfig } from '../../src/config/app-config.js';
@@ -36,11 +35,11 @@ export async function makeDatabase(name: string, { migrated }: { migrated: boole
   return url.href;
 }
 
-/** A configuration on `databaseUrl`, with secrets in a folder of its own. */
+/** A configuration on `databaseUrl`, with secrets in a folder of its own that goes with the run. */
 export function testConfig(databaseUrl: string, overrides: NodeJS.ProcessEnv = {}): AppConfig {
   return loadConfig({
     NODE_ENV: 'test',
-    DATA_DIR: mkdtempSync(join(tmpdir(), 'signalpost-test-data-')),
+    DATA_DIR: mkdtempSync(join(process.env.SIGNALPOST_TEST_FOLDER!, 'data-')),
     DATABASE_URL: databaseUrl,
     LOG_LEVEL: 'silent',
     PORT: '0',

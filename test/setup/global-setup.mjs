@@ -6,9 +6,10 @@ import { temporaryDatabase } from '../../scripts/temporary-database.mjs';
 export default async function globalSetup() {
   prepare();
   Logger.overrideLogger(['error', 'fatal']);
-  const { serverUrl, run, database, stop } = await temporaryDatabase();
+  const { serverUrl, run, folder, database, stop } = await temporaryDatabase();
   await database.close();
   process.env.SIGNALPOST_TEST_SERVER = serverUrl;
+  process.env.SIGNALPOST_TEST_FOLDER = folder;
   process.env.SIGNALPOST_TEST_RUN = run;
   globalThis.stopTestDatabase = stop;
 }
