@@ -103,7 +103,8 @@ CREATE TABLE signalpost.events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_by_type ON signalpost.events (account_id, mode, type, id);
 CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id) WHERE operation_id IS NOT NULL;
-CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence);
+-- With the id at its end it is wider than the primary key, which therefore wins where the planner knows nothing yet.
+CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id);
 
 CREATE TABLE signalpost.operations (
   account_id uuid NOT NULL,

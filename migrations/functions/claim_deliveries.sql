@@ -13,6 +13,9 @@
 -- Lock: acquired lanes to the end of the call, SKIP LOCKED. Index: primary keys and pending_deliveries_due. An ordered
 -- endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
 -- `infinity`, so that the next claim does not meet them again; only a lane's owner does that.
+--
+-- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
+-- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
 CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   dispatcher_token uuid,
   batch_number bigint,
@@ -39,8 +42,12 @@ CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
 LANGUAGE plpgsql STRICT
 SET jit = off
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET join_collapse_limit = 1
+SET from_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -48,13 +55,14 @@ DECLARE
   reach CONSTANT integer := 1000;
   claimed_lanes integer[];
   claimed_ids uuid[];
+  free record;
+  ordered record;
+  waiting record;
 BEGIN
   -- Losing this row of claimed_batches in a crash of the server costs a count, never a delivery.
   PERFORM set_config('synchronous_commit', 'off', true);
 
-  UPDATE signalpost.lanes AS target
-  SET owner = dispatcher_token
-  FROM (
+  FOR free IN
     SELECT l.account_id, l.mode, l.endpoint_id
     FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
     JOIN signalpost.lanes l
@@ -63,61 +71,61 @@ BEGIN
       AND EXISTS (
         SELECT FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp())
     FOR NO KEY UPDATE OF l SKIP LOCKED
-  ) AS free
-  WHERE target.account_id = ANY (lane_accounts) AND target.account_id = free.account_id
-    AND target.mode = free.mode AND target.endpoint_id = free.endpoint_id;
+  LOOP
+    UPDATE signalpost.lanes AS target
+    SET owner = dispatcher_token
+    WHERE target.account_id = free.account_id AND target.mode = free.mode AND target.endpoint_id = free.endpoint_id;
+  END LOOP;
 
-  IF true = ANY (recheck_waiting) THEN
-    UPDATE signalpost.pending_deliveries AS target
-    SET due_at = released.due_at
-    FROM (
-      SELECT q.account_id, q.mode, q.id, now() AS due_at
-      FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting)
-        AS given (account_id, mode, endpoint_id, recheck)
-      JOIN signalpost.lanes l
-        ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-      JOIN signalpost.webhook_endpoints w
-        ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
-      JOIN signalpost.pending_deliveries q
-        ON q.account_id = given.account_id AND q.mode = given.mode AND q.endpoint_id = given.endpoint_id
-        AND q.endpoint_epoch = w.epoch
-      WHERE given.recheck AND l.owner = dispatcher_token AND l.account_id = ANY (lane_accounts)
-        AND w.account_id = ANY (lane_accounts) AND q.account_id = ANY (lane_accounts) AND q.due_at = 'infinity'
-        AND NOT EXISTS (
-          SELECT FROM signalpost.pending_deliveries p
-          WHERE p.account_id = q.account_id AND p.mode = q.mode AND p.endpoint_id = q.endpoint_id
-            AND p.order_key = q.order_key AND p.endpoint_epoch = q.endpoint_epoch AND p.id < q.id)
-    ) AS released
-    WHERE target.account_id = ANY (lane_accounts) AND target.account_id = released.account_id
-      AND target.mode = released.mode AND target.id = released.id;
-  END IF;
-
-  UPDATE signalpost.pending_deliveries AS target
-  SET due_at = 'infinity'
-  FROM (
-    SELECT q.account_id, q.mode, q.id
-    FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
-    JOIN signalpost.lanes l
-      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+  -- The ordered lanes owned, of which followers are put to `infinity` and released.
+  FOR ordered IN
+    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, given.recheck
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting)
+      AS given (account_id, mode, endpoint_id, recheck)
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
-    CROSS JOIN LATERAL (
-      SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.id, p.order_key
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-        AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
-      ORDER BY p.due_at, p.id
-      LIMIT reach
-    ) AS q
-    WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
-      AND l.owner = dispatcher_token AND w.ordering = 'operation' AND q.order_key IS NOT NULL
-      AND EXISTS (
-        SELECT FROM signalpost.pending_deliveries earlier
-        WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-          AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
-  ) AS follower
-  WHERE target.account_id = ANY (lane_accounts) AND target.account_id = follower.account_id
-    AND target.mode = follower.mode AND target.id = follower.id;
+    JOIN signalpost.lanes l
+      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+    WHERE w.account_id = ANY (lane_accounts) AND l.account_id = ANY (lane_accounts) AND w.ordering = 'operation'
+      AND l.owner = dispatcher_token
+  LOOP
+    IF ordered.recheck THEN
+      FOR waiting IN
+        SELECT q.id
+        FROM signalpost.pending_deliveries q
+        WHERE q.account_id = ordered.account_id AND q.mode = ordered.mode AND q.endpoint_id = ordered.endpoint_id
+          AND q.endpoint_epoch = ordered.epoch AND q.due_at = 'infinity'
+          AND NOT EXISTS (
+            SELECT FROM signalpost.pending_deliveries earlier
+            WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
+              AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
+      LOOP
+        UPDATE signalpost.pending_deliveries AS target
+        SET due_at = now()
+        WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
+      END LOOP;
+    END IF;
+    FOR waiting IN
+      SELECT q.id
+      FROM (
+        SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
+        FROM signalpost.pending_deliveries p
+        WHERE p.account_id = ordered.account_id AND p.mode = ordered.mode AND p.endpoint_id = ordered.endpoint_id
+          AND p.endpoint_epoch = ordered.epoch AND p.due_at <= now()
+        ORDER BY p.due_at, p.id
+        LIMIT reach
+      ) AS q
+      WHERE q.order_key IS NOT NULL
+        AND EXISTS (
+          SELECT FROM signalpost.pending_deliveries earlier
+          WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
+            AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
+    LOOP
+      UPDATE signalpost.pending_deliveries AS target
+      SET due_at = 'infinity'
+      WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
+    END LOOP;
+  END LOOP;
 
   SELECT array_agg(given.n ORDER BY given.n, q.due_at, q.id), array_agg(q.id ORDER BY given.n, q.due_at, q.id)
   INTO claimed_lanes, claimed_ids

@@ -8,11 +8,15 @@
 --
 -- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
 -- mode, endpoint_id], …]}: the lanes that got deliveries to send.
+--
+-- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
+-- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
 CREATE OR REPLACE FUNCTION signalpost.publish_events(
   now_ms bigint,
   ledger_accounts uuid[],
   ledger_modes text[],
   expected_sequences bigint[],
+  ledger_counts integer[],
   -- Events: `ordinal` counts from 1 within its ledger; `id_tail` is the last 80 bits of the uuid in hex, `id_suffix`
   -- the same in TypeID's base32; the body is head || suffix || to_sequence || sequence || to_created || time || tail.
   event_ledgers integer[],
@@ -74,6 +78,14 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   notification text
 ) RETURNS json
 LANGUAGE plpgsql STRICT
+SET jit = off
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET join_collapse_limit = 1
+SET from_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
   -- Parallel to the ledgers: where each stood, its new millisecond as number, hex, TypeID prefix and ISO time.
@@ -84,7 +96,8 @@ DECLARE
   stamps text[];
   moved integer[];
   planned bigint;
-  lanes json;
+  planned_lane record;
+  lanes json[] := '{}';
 BEGIN
   -- Lock: the rows by primary key, in the order of ids. No writer of any other kind takes these locks for long.
   WITH locked AS MATERIALIZED (
@@ -151,15 +164,14 @@ BEGIN
          e.external_id, e.operation_id, e.operation_kind, e.operation_status, e.reference, e.search, e.occurred_at,
          '{"id":"evt_' || prefixes[e.ledger] || e.id_suffix || e.to_sequence || (sequences[e.ledger] + e.ordinal)
            || e.to_created || stamps[e.ledger] || e.tail
-  FROM signalpost.ledgers l
-  JOIN unnest(
+  FROM unnest(
     event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_type_names, event_sources, event_external_ids,
     event_operation_ids, event_operation_kinds, event_operation_statuses, event_references, event_searches,
     event_occurred_at, event_bodies_to_sequence, event_bodies_to_created, event_bodies_tail
   ) AS e (
     ledger, ordinal, id_tail, id_suffix, type, source, external_id, operation_id, operation_kind, operation_status,
     reference, search, occurred_at, to_sequence, to_created, tail)
-    ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
   WHERE l.account_id = ANY (ledger_accounts);
 
   INSERT INTO signalpost.logs AS target (
@@ -168,15 +180,14 @@ BEGIN
   SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid, 'operation', e.type, e.status, e.description,
          e.operation_id, (hexes[e.ledger] || e.id_tail)::uuid, e.api_key_id, e.request_id, e.actor_type, e.actor_id,
          e.actor_name, e.actor_ip, e.search, e.occurred_at
-  FROM signalpost.ledgers l
-  JOIN unnest(
+  FROM unnest(
     event_ledgers, event_id_tails, event_type_names, event_log_statuses, event_log_descriptions, event_log_searches,
     event_operation_ids, event_occurred_at, event_actor_types, event_actor_ids, event_actor_names, event_actor_ips,
     event_api_key_ids, event_request_ids
   ) AS e (
     ledger, id_tail, type, status, description, search, operation_id, occurred_at, actor_type, actor_id, actor_name,
     actor_ip, api_key_id, request_id)
-    ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
   WHERE l.account_id = ANY (ledger_accounts);
 
   IF cardinality(operation_ids) > 0 THEN
@@ -188,8 +199,7 @@ BEGIN
            CASE WHEN o.last_id_tail = '' THEN '00000000-0000-0000-0000-000000000000'
                 ELSE (hexes[o.ledger] || o.last_id_tail)::uuid END,
            o.created_at, o.updated_at
-    FROM signalpost.ledgers l
-    JOIN unnest(
+    FROM unnest(
       operation_ledgers, operation_ids, operation_versions, operation_kinds, operation_statuses, operation_amounts,
       operation_currencies, operation_references, operation_channels, operation_customers, operation_cause_codes,
       operation_cause_descriptions, operation_metadata, operation_searches, operation_last_id_tails,
@@ -197,7 +207,7 @@ BEGIN
     ) AS o (
       ledger, id, version, kind, status, amount, currency, reference, channel, customer, cause_code,
       cause_description, metadata, search, last_id_tail, created_at, updated_at)
-      ON l.account_id = ledger_accounts[o.ledger] AND l.mode = ledger_modes[o.ledger]
+    JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[o.ledger] AND l.mode = ledger_modes[o.ledger]
     WHERE l.account_id = ANY (ledger_accounts)
     ON CONFLICT (account_id, mode, id) DO UPDATE SET
       status = excluded.status, version = excluded.version, amount = excluded.amount, currency = excluded.currency,
@@ -211,10 +221,9 @@ BEGIN
   IF cardinality(array_remove(event_external_ids, NULL)) > 0 THEN
     INSERT INTO signalpost.external_ids AS target (account_id, mode, external_id, event_id, content_hash)
     SELECT l.account_id, l.mode, e.external_id, (hexes[e.ledger] || e.id_tail)::uuid, e.content_hash
-    FROM signalpost.ledgers l
-    JOIN unnest(event_ledgers, event_external_ids, event_id_tails, event_content_hashes)
+    FROM unnest(event_ledgers, event_external_ids, event_id_tails, event_content_hashes)
       AS e (ledger, external_id, id_tail, content_hash)
-      ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+    JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
     WHERE l.account_id = ANY (ledger_accounts) AND e.external_id IS NOT NULL;
   END IF;
 
@@ -238,8 +247,8 @@ BEGIN
          (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
          w.id, w.epoch, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
          CASE WHEN w.ordering = 'operation' THEN e.operation_id END, to_timestamp(times[e.ledger] / 1000.0)
-  FROM signalpost.webhook_endpoints w
-  JOIN unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  JOIN signalpost.webhook_endpoints w
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
   WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'enabled' AND w.deleted_at IS NULL;
@@ -251,39 +260,39 @@ BEGIN
          (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
          w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id, 'skipped', 'endpoint_disabled',
          to_timestamp(times[e.ledger] / 1000.0)
-  FROM signalpost.webhook_endpoints w
-  JOIN unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
+  JOIN signalpost.webhook_endpoints w
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
   WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'disabled' AND w.deleted_at IS NULL;
 
   -- Wake the lanes of what was planned: exactly the rows of this call's milliseconds, by primary key.
   IF planned > 0 THEN
-    WITH woken AS (
+    FOR planned_lane IN
+      SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
+      FROM unnest(ledger_accounts, ledger_modes, hexes) AS g (account_id, mode, hex)
+      JOIN signalpost.pending_deliveries q
+        ON q.account_id = g.account_id AND q.mode = g.mode
+        AND q.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
+      WHERE q.account_id = ANY (ledger_accounts)
+      ORDER BY q.account_id, q.mode, q.endpoint_id
+    LOOP
       UPDATE signalpost.lanes AS target
       SET gen = target.gen + 1,
           wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, to_timestamp(now_ms / 1000.0))
                          ELSE target.wake_at END
-      FROM (
-        SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
-        FROM unnest(ledger_accounts, ledger_modes, hexes) AS g (account_id, mode, hex)
-        JOIN signalpost.pending_deliveries q
-          ON q.account_id = g.account_id AND q.mode = g.mode
-          AND q.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
-        WHERE q.account_id = ANY (ledger_accounts)
-      ) AS planned_for
-      WHERE target.account_id = ANY (ledger_accounts) AND target.account_id = planned_for.account_id
-        AND target.mode = planned_for.mode AND target.endpoint_id = planned_for.endpoint_id
-      RETURNING target.account_id, target.mode, target.endpoint_id
-    )
-    SELECT json_agg(json_build_array(account_id, mode, endpoint_id)) INTO lanes FROM woken;
+      WHERE target.account_id = planned_lane.account_id AND target.mode = planned_lane.mode
+        AND target.endpoint_id = planned_lane.endpoint_id;
+      lanes := array_append(
+        lanes, json_build_array(planned_lane.account_id, planned_lane.mode, planned_lane.endpoint_id));
+    END LOOP;
   END IF;
 
-  UPDATE signalpost.ledgers AS target
-  SET last_sequence = target.last_sequence + counted.events, last_event_ms = times[counted.ledger]
-  FROM (SELECT ledger, count(*) AS events FROM unnest(event_ledgers) AS e (ledger) GROUP BY ledger) AS counted
-  WHERE target.account_id = ANY (ledger_accounts)
-    AND target.account_id = ledger_accounts[counted.ledger] AND target.mode = ledger_modes[counted.ledger];
+  FOR i IN 1 .. cardinality(ledger_accounts) LOOP
+    UPDATE signalpost.ledgers AS target
+    SET last_sequence = target.last_sequence + ledger_counts[i], last_event_ms = times[i]
+    WHERE target.account_id = ledger_accounts[i] AND target.mode = ledger_modes[i];
+  END LOOP;
 
   PERFORM pg_notify('signalpost_events', notification);
 
@@ -291,6 +300,6 @@ BEGIN
     'conflict', false,
     'ledgers', (SELECT json_agg(json_build_array(s, t) ORDER BY n)
                 FROM unnest(sequences, times) WITH ORDINALITY AS given (s, t, n)),
-    'lanes', coalesce(lanes, '[]'::json));
+    'lanes', array_to_json(lanes));
 END
 $function$;

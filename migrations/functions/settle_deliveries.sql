@@ -12,6 +12,9 @@
 --
 -- Lock: the dispatcher's row against its deletion (heartbeats go on), the deliveries by primary key in the order of
 -- their ids. Index: primary keys throughout.
+--
+-- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
+-- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
 CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   dispatcher_token uuid,
   finished_batches bigint[],
@@ -49,12 +52,20 @@ CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
 LANGUAGE plpgsql STRICT
 SET jit = off
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET join_collapse_limit = 1
+SET from_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
   settled integer[];
   cancelled integer[];
+  all_settled boolean;
+  n integer;
+  ended record;
+  follower record;
   hex text := lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0');
 BEGIN
   PERFORM FROM signalpost.dispatchers d
@@ -66,27 +77,28 @@ BEGIN
 
   WITH locked AS MATERIALIZED (
     SELECT s.n
-    FROM signalpost.pending_deliveries q
-    JOIN unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
+    FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
+    JOIN signalpost.pending_deliveries q
       ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
     WHERE q.account_id = ANY (accounts)
     ORDER BY q.account_id, q.mode, q.id
     FOR NO KEY UPDATE OF q
   )
-  SELECT coalesce(array_agg(n), '{}') INTO settled FROM locked;
+  SELECT coalesce(array_agg(locked.n), '{}') INTO settled FROM locked;
 
-  IF cardinality(settled) < cardinality(ids) THEN
+  all_settled := cardinality(settled) = cardinality(ids);
+  IF NOT all_settled THEN
     SELECT coalesce(array_agg(s.n), '{}') INTO cancelled
     FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
     JOIN signalpost.deliveries d
       ON d.account_id = s.account_id AND d.mode = s.mode AND d.id = s.id
       AND d.status IN ('cancelled', 'skipped') AND d.attempt_count = s.number - 1
     WHERE d.account_id = ANY (accounts) AND s.n <> ALL (settled);
-    UPDATE signalpost.deliveries AS target
-    SET attempt_count = s.number
-    FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
-    WHERE target.account_id = ANY (accounts) AND target.account_id = s.account_id AND target.mode = s.mode
-      AND target.id = s.id AND s.n = ANY (cancelled);
+    FOREACH n IN ARRAY cancelled LOOP
+      UPDATE signalpost.deliveries AS target
+      SET attempt_count = numbers[n]
+      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
+    END LOOP;
   ELSE
     cancelled := '{}';
   END IF;
@@ -97,75 +109,63 @@ BEGIN
     error_message, response_body, response_truncated)
   SELECT w.account_id, w.mode, s.id, s.number, s.attempt_id, w.id, s.started_at, s.duration_ms, s.outcome,
          s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
-  FROM signalpost.webhook_endpoints w
-  JOIN unnest(
+  FROM unnest(
     accounts, modes, ids, endpoints, numbers, attempt_ids, attempts_started_at, durations_ms, outcomes, status_codes,
     error_codes, error_messages, response_bodies, responses_truncated
   ) WITH ORDINALITY AS s (
     account_id, mode, id, endpoint_id, number, attempt_id, started_at, duration_ms, outcome, status_code, error_code,
     error_message, response_body, response_truncated, n)
+  JOIN signalpost.webhook_endpoints w
     ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-  WHERE w.account_id = ANY (accounts) AND s.n = ANY (settled || cancelled);
+  WHERE w.account_id = ANY (accounts) AND (all_settled OR s.n = ANY (settled || cancelled));
 
   INSERT INTO signalpost.deliveries AS target (
     account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
     status, status_reason, attempt_count, ended_at)
   SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
          q.previous_delivery_id, q.recovery_id, s.status, nullif(s.reason, ''), s.number, clock_timestamp()
-  FROM signalpost.pending_deliveries q
-  JOIN unnest(accounts, modes, ids, numbers, statuses, reasons) WITH ORDINALITY
+  FROM unnest(accounts, modes, ids, numbers, statuses, reasons) WITH ORDINALITY
     AS s (account_id, mode, id, number, status, reason, n)
+  JOIN signalpost.pending_deliveries q
     ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id
-  WHERE q.account_id = ANY (accounts) AND s.n = ANY (settled) AND s.status <> '';
+  WHERE q.account_id = ANY (accounts) AND (all_settled OR s.n = ANY (settled)) AND s.status <> '';
 
-  UPDATE signalpost.pending_deliveries AS target
-  SET due_at = s.due_at, attempt_count = s.number, first_attempt_at = coalesce(target.first_attempt_at, s.started_at)
-  FROM (
-    SELECT g.account_id, g.mode, g.id, g.number, g.started_at,
-           clock_timestamp() + g.wait_ms * interval '1 millisecond' AS due_at
-    FROM unnest(accounts, modes, ids, numbers, statuses, waits_ms, attempts_started_at) WITH ORDINALITY
-      AS g (account_id, mode, id, number, status, wait_ms, started_at, n)
-    WHERE g.n = ANY (settled) AND g.status = ''
-  ) AS s
-  WHERE target.account_id = ANY (accounts) AND target.account_id = s.account_id AND target.mode = s.mode
-    AND target.id = s.id;
-
-  WITH ended AS (
+  -- Row by row, each by its primary key: one statement for all would leave the planner a choice, and when the queue was
+  -- empty at its last look it chooses to walk all of it.
+  FOREACH n IN ARRAY settled LOOP
+    IF statuses[n] = '' THEN
+      UPDATE signalpost.pending_deliveries AS target
+      SET due_at = clock_timestamp() + waits_ms[n] * interval '1 millisecond', attempt_count = numbers[n],
+          first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
+      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
+      CONTINUE;
+    END IF;
     DELETE FROM signalpost.pending_deliveries AS target
-    USING unnest(accounts, modes, ids, statuses) WITH ORDINALITY AS s (account_id, mode, id, status, n)
-    WHERE target.account_id = ANY (accounts) AND target.account_id = s.account_id AND target.mode = s.mode
-      AND target.id = s.id AND s.n = ANY (settled) AND s.status <> ''
-    RETURNING target.account_id, target.mode, target.endpoint_id, target.endpoint_epoch, target.order_key, target.id
-  )
-  -- The next delivery of each operation that waited for one of these.
-  UPDATE signalpost.pending_deliveries AS target
-  SET due_at = next.due_at
-  FROM (
-    SELECT DISTINCT e.account_id, e.mode, follower.id, now() AS due_at
-    FROM ended e
-    CROSS JOIN LATERAL (
-      SELECT p.id, p.due_at
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = e.account_id AND p.mode = e.mode AND p.endpoint_id = e.endpoint_id
-        AND p.order_key = e.order_key AND p.endpoint_epoch = e.endpoint_epoch AND p.id > e.id AND p.account_id = ANY (accounts)
-      ORDER BY p.id
-      LIMIT 1
-    ) AS follower
-    WHERE e.order_key IS NOT NULL AND follower.due_at = 'infinity'
-  ) AS next
-  WHERE target.account_id = ANY (accounts) AND target.account_id = next.account_id AND target.mode = next.mode
-    AND target.id = next.id;
+    WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
+    RETURNING target.order_key, target.endpoint_epoch INTO ended;
+    IF ended.order_key IS NULL THEN
+      CONTINUE;
+    END IF;
+    -- The next delivery of the operation, if it waits for this one.
+    SELECT p.id, p.due_at INTO follower
+    FROM signalpost.pending_deliveries p
+    WHERE p.account_id = accounts[n] AND p.mode = modes[n] AND p.endpoint_id = endpoints[n]
+      AND p.order_key = ended.order_key AND p.endpoint_epoch = ended.endpoint_epoch AND p.id > ids[n]
+    ORDER BY p.id
+    LIMIT 1;
+    IF follower.due_at = 'infinity' THEN
+      UPDATE signalpost.pending_deliveries AS target
+      SET due_at = now()
+      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = follower.id;
+    END IF;
+  END LOOP;
 
-  IF cardinality(failing_endpoints) > 0 THEN
+  FOR n IN 1 .. cardinality(failing_endpoints) LOOP
     UPDATE signalpost.webhook_endpoints AS target
-    SET failing_since = f.failing_since
-    FROM (
-      SELECT account_id, mode, id, CASE WHEN begins THEN now() END AS failing_since, begins
-      FROM unnest(failing_accounts, failing_modes, failing_endpoints, failing_begins) AS g (account_id, mode, id, begins)
-    ) AS f
-    WHERE target.account_id = ANY (failing_accounts) AND target.account_id = f.account_id AND target.mode = f.mode
-      AND target.id = f.id AND (target.failing_since IS NULL) = f.begins;
-  END IF;
+    SET failing_since = CASE WHEN failing_begins[n] THEN now() END
+    WHERE target.account_id = failing_accounts[n] AND target.mode = failing_modes[n] AND target.id = failing_endpoints[n]
+      AND (target.failing_since IS NULL) = failing_begins[n];
+  END LOOP;
 
   IF cardinality(log_rows) > 0 THEN
     INSERT INTO signalpost.logs AS target (
@@ -174,9 +174,9 @@ BEGIN
     SELECT w.account_id, w.mode, (hex || g.id_tail)::uuid, 'webhook', g.action, g.status, g.description,
            coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), w.id, ids[g.row],
            'system', g.search, clock_timestamp()
-    FROM signalpost.webhook_endpoints w
-    JOIN unnest(log_rows, log_id_tails, log_actions, log_statuses, log_descriptions, log_searches)
+    FROM unnest(log_rows, log_id_tails, log_actions, log_statuses, log_descriptions, log_searches)
       AS g (row, id_tail, action, status, description, search)
+    JOIN signalpost.webhook_endpoints w
       ON w.account_id = accounts[g.row] AND w.mode = modes[g.row] AND w.id = endpoints[g.row]
     LEFT JOIN signalpost.pending_deliveries q
       ON q.account_id = w.account_id AND q.mode = w.mode AND q.id = ids[g.row] AND q.account_id = ANY (accounts)

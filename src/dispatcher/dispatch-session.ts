@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Locale } from '../accounts/account.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
@@ -48,10 +49,11 @@ export class DispatchSession {
 
   constructor(
     private readonly ports: SessionPorts,
-    private readonly limits: SessionLimits,
+    limits: SessionLimits,
   ) {
-    this.book = new LaneBook({ laneConcurrency: limits.laneConcurrency, claimLanes: CLAIM_LANES });
+    this.book = new LaneBook({ ...limits, claimLanes: CLAIM_LANES });
     this.settler = new Settler(ports.queue, this.token);
+    setMaxListeners(0, this.abort.signal); // Every request in the air listens.
   }
 
   get inFlight(): number {
@@ -76,7 +78,7 @@ export class DispatchSession {
       const owned = await this.ports.queue.readOwned(this.token);
       this.book.refresh(owned, this.ports.monotonicMs());
     }
-    const room = this.limits.concurrency - this.book.inFlightCount;
+    const room = this.book.capacity();
     if (room > 0) this.wake(await this.ports.queue.findReadyLanes(Math.min(room, CLAIM_LANES)));
     this.poke();
     await this.park(this.book.idle(this.ports.monotonicMs()));
@@ -109,7 +111,7 @@ export class DispatchSession {
   private async claimWhileUseful(): Promise<void> {
     try {
       for (;;) {
-        const capacity = this.limits.concurrency - this.book.inFlightCount;
+        const capacity = this.book.capacity();
         if (this.closing || capacity <= 0) return;
         const { claims, waitMs } = this.book.takeClaims(capacity, this.ports.monotonicMs());
         if (waitMs !== null) this.wakeIn(waitMs);
@@ -141,6 +143,12 @@ export class DispatchSession {
   private async deliver(delivery: ClaimedDelivery, batch: number): Promise<void> {
     const lane = this.book.get(laneKey(delivery.lane))!;
     let nextDueMs: number | null = null;
+    let isSending = true;
+    const endSend = () => {
+      if (isSending) this.book.endSend(lane);
+      isSending = false;
+      this.poke();
+    };
     try {
       const settings = await this.ports.settingsOf(delivery.lane, delivery.revision);
       if (settings === null || this.abort.signal.aborted) {
@@ -149,12 +157,14 @@ export class DispatchSession {
       }
       this.book.setRateLimit(lane, settings.rateLimit, this.ports.monotonicMs());
       const result = await this.ports.send(delivery, settings, this.abort.signal);
+      endSend();
       if (this.abort.signal.aborted) return;
       nextDueMs = await this.settle(delivery, batch, settings, result);
     } catch (error) {
       if (!(error instanceof LeaseLostError)) this.ports.onError(error, 'deliver');
       this.settler.release(batch);
     } finally {
+      endSend();
       this.finish(lane, delivery.id, nextDueMs);
     }
   }

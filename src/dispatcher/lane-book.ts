@@ -2,6 +2,8 @@ import type { Claim, LaneClaim } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import { RateGate } from './rate-gate.js';
 
+/** So many times what may be in the air may be claimed and not settled, so that settling does not hold sending back. */
+const UNSETTLED_FACTOR = 4;
 /** How long an idle lane stays with its owner. */
 const IDLE_MS = 5_000;
 
@@ -19,12 +21,18 @@ export interface Lane {
   nextDueMs: number | null;
   recheckWaiting: boolean;
   idleSinceMs: number;
+  /** Claimed and not settled. */
   readonly inFlight: Set<string>;
+  /** Of those, the ones whose request has not ended. */
+  sending: number;
   rateLimit: number | null;
   rate: RateGate | null;
 }
 
 export interface BookLimits {
+  /** Requests in the air. */
+  readonly concurrency: number;
+  /** Requests in the air for one lane. */
   readonly laneConcurrency: number;
   /** Lanes in one claim. */
   readonly claimLanes: number;
@@ -39,6 +47,7 @@ export class LaneBook {
   /** Accounts take turns, then the lanes of each: both maps in the order of their turns. */
   private readonly turns = new Map<string, Map<string, Lane>>();
   inFlightCount = 0;
+  private sendingCount = 0;
 
   constructor(private readonly limits: BookLimits) {}
 
@@ -48,6 +57,12 @@ export class LaneBook {
 
   get(key: string): Lane | undefined {
     return this.lanes.get(key);
+  }
+
+  /** How many more may be claimed now. */
+  capacity(): number {
+    const { concurrency } = this.limits;
+    return Math.min(concurrency - this.sendingCount, concurrency * UNSETTLED_FACTOR - this.inFlightCount);
   }
 
   *inFlightIds(): Iterable<string> {
@@ -97,8 +112,10 @@ export class LaneBook {
     while (left > 0 && claims.length < this.limits.claimLanes) {
       const lane = this.nextTurn();
       if (lane === null) break;
-      const concurrencyRoom = this.limits.laneConcurrency - lane.inFlight.size;
-      if (concurrencyRoom <= 0) continue; // A settle gives the lane its turn again.
+      const { laneConcurrency } = this.limits;
+      const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size;
+      const concurrencyRoom = Math.min(laneConcurrency - lane.sending, unsettledRoom);
+      if (concurrencyRoom <= 0) continue; // The end of a request or a settle gives the lane its turn again.
       const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
       if (rateRoom <= 0) {
         throttled.push(lane);
@@ -121,6 +138,8 @@ export class LaneBook {
       const lane = this.lanes.get(laneKey(id))!;
       lane.inFlight.add(deliveryId);
       this.inFlightCount += 1;
+      lane.sending += 1;
+      this.sendingCount += 1;
       counts.set(lane.key, (counts.get(lane.key) ?? 0) + 1);
     }
     const states = new Map(claim.lanes.map((state) => [laneKey(state.lane), state]));
@@ -157,6 +176,13 @@ export class LaneBook {
     if (lane.rateLimit === perSecond) return;
     lane.rateLimit = perSecond;
     lane.rate = perSecond === null ? null : new RateGate(perSecond, nowMs);
+  }
+
+  /** A request of the lane has ended. */
+  endSend(lane: Lane): void {
+    lane.sending -= 1;
+    this.sendingCount -= 1;
+    if (lane.isOpen) this.queueTurn(lane);
   }
 
   /** A delivery of the lane is settled: it is in the air no more, and the lane may have room for others. */
@@ -202,6 +228,7 @@ export class LaneBook {
       recheckWaiting: true,
       idleSinceMs: nowMs,
       inFlight: new Set(),
+      sending: 0,
       rateLimit: null,
       rate: null,
     };

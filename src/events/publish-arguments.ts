@@ -9,7 +9,7 @@ import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan
 export type PublishArguments = readonly unknown[];
 
 const PARAMETER_TYPES = [
-  ...['bigint', 'uuid[]', 'text[]', 'bigint[]'],
+  ...['bigint', 'uuid[]', 'text[]', 'bigint[]', 'integer[]'],
   ...[
     'integer[]',
     'integer[]',
@@ -73,6 +73,7 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
     ledgers.map((ledger) => ledger.tenant.accountId),
     ledgers.map((ledger) => ledger.tenant.mode),
     ledgers.map((ledger) => ledger.expectedSequence),
+    ledgers.map((ledger) => ledger.count),
 
     events.map((planned) => planned.ledger + 1),
     events.map((planned) => planned.ordinal),

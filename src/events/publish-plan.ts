@@ -56,7 +56,7 @@ export interface PlannedRequest {
 /** Everything one call of publish_events writes, and what each unit is told. */
 export interface PublishPlan {
   readonly nowMs: number;
-  readonly ledgers: readonly { readonly tenant: Tenant; readonly expectedSequence: number }[];
+  readonly ledgers: readonly { readonly tenant: Tenant; readonly expectedSequence: number; readonly count: number }[];
   readonly events: readonly PlannedEvent[];
   readonly operations: ReadonlyMap<string, PlannedOperation>;
   readonly requests: readonly PlannedRequest[];
