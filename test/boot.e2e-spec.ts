@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { makeAdminKey } from '../src/config/key-format.js';
+import { makeDatabase } from './setup/database.js';
+
+interface Boot {
+  readonly process: ChildProcess;
+  /** The exit status, and what was written to standard error. */
+  readonly ended: Promise<{ status: number; errors: string }>;
+  /** The address, once the process serves it. */
+  readonly url: Promise<string>;
+}
+
+/** The built service as a process of its own, as an operator starts it. */
+function boot(env: NodeJS.ProcessEnv): Boot {
+  const child = spawn(process.execPath, ['dist/src/main.js'], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_ENV: 'test',
+      PORT: '0',
+      METRICS_PORT: '0',
+      DATA_DIR: process.env.SIGNALPOST_TEST_FOLDER,
+      ...env,
+    },
+  });
+  let output = '';
+  let errors = '';
+  child.stderr.on('data', (data) => (errors += String(data)));
+  const url = new Promise<string>((resolve) => {
+    child.stdout.on('data', (data) => {
+      output += String(data);
+      const match = /serves (http:[^,]+),/.exec(output);
+      if (match) resolve(match[1]!);
+    });
+  });
+  const ended = once(child, 'close').then(([status]) => ({ status: status as number, errors }));
+  return { process: child, ended, url };
+}
+
+describe('the process', () => {
+  let databaseUrl: string;
+  beforeAll(async () => {
+    databaseUrl = await makeDatabase('boot', { migrated: true });
+  });
+
+  it('serves nothing but its health as a dispatcher, and ends with status 0 when asked to', async () => {
+    const { process: child, ended, url } = boot({ DATABASE_URL: databaseUrl, ROLE: 'dispatcher' });
+    const status = async (path: string) => (await fetch(`${await url}${path}`)).status;
+    expect(await status('/healthz')).toBe(200);
+    expect(await status('/readyz')).toBe(200);
+    expect(await Promise.all(['/docs', '/openapi.json', '/v1/events', '/v1/account'].map(status))).toEqual([
+      404, 404, 404, 404,
+    ]);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual({ status: 0, errors: '' });
+  });
+
+  it('names a port in use in one line and ends with status 1', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const { port } = holder.address() as AddressInfo;
+    const { status, errors } = await boot({ DATABASE_URL: databaseUrl, PORT: String(port) }).ended;
+    holder.close();
+    expect({ status, errors }).toEqual({
+      status: 1,
+      errors: `Signalpost cannot start: PORT ${port} on 127.0.0.1 is in use: stop what listens there, or set PORT.\n`,
+    });
+  });
+
+  it('lists wrong settings and ends with status 1', async () => {
+    const { status, errors } = await boot({ DATABASE_URL: 'mysql://x', ROLE: 'boss' }).ended;
+    expect(status).toBe(1);
+    expect(errors).toContain('2 settings are wrong');
+  });
+
+  it('says which database it misses, and ends with status 1', async () => {
+    const { status, errors } = await boot({ DATABASE_URL: `${databaseUrl}_missing` }).ended;
+    expect(status).toBe(1);
+    expect(errors).toMatch(
+      /^Signalpost cannot start: PostgreSQL at .* refuses: .*does not exist\. Check DATABASE_URL\.\n$/,
+    );
+  });
+
+  it('migrates nothing by itself in production, but says what to run', async () => {
+    const empty = await makeDatabase('boot_empty', { migrated: false });
+    const secret = Buffer.alloc(32, 1).toString('base64');
+    const { status, errors } = await boot({
+      DATABASE_URL: empty,
+      NODE_ENV: 'production',
+      ADMIN_KEYS: `ops:${makeAdminKey()}`,
+      ENCRYPTION_KEYS: `k:${secret}`,
+      KEY_PEPPERS: `p:${secret}`,
+    }).ended;
+    expect(status).toBe(1);
+    expect(errors).toMatch(/^Signalpost cannot start: The database lacks \w+: run npm run migrate\.\n$/);
+  });
+});
