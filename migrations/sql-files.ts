@@ -7,6 +7,7 @@ export function readSql(name: string): string {
 
 /** The files that hold one database function each; a test compares them with what the database has. */
 export const FUNCTION_FILES = [
+  'functions/read_ingest_snapshot.sql',
   'functions/publish_events.sql',
   'functions/claim_deliveries.sql',
   'functions/settle_deliveries.sql',

@@ -67,7 +67,7 @@ BEGIN
     FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    WHERE l.account_id = ANY (lane_accounts) AND l.owner IS NULL
+    WHERE l.owner IS NULL
       AND EXISTS (
         SELECT FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp())
     FOR NO KEY UPDATE OF l SKIP LOCKED
@@ -86,7 +86,7 @@ BEGIN
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    WHERE w.account_id = ANY (lane_accounts) AND l.account_id = ANY (lane_accounts) AND w.ordering = 'operation'
+    WHERE w.ordering = 'operation'
       AND l.owner = dispatcher_token
   LOOP
     IF ordered.recheck THEN
@@ -140,7 +140,7 @@ BEGIN
     SELECT p.id, p.due_at
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at <= now()
+      AND p.endpoint_epoch = w.epoch AND p.due_at <= now()
       AND p.id NOT IN (SELECT unnest(in_flight))
       AND (p.order_key IS NULL OR NOT EXISTS (
         SELECT FROM signalpost.pending_deliveries earlier
@@ -149,8 +149,7 @@ BEGIN
     ORDER BY p.due_at, p.id
     LIMIT given.room
   ) AS q
-  WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
-    AND l.owner = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
+  WHERE l.owner = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
 
   IF claimed_ids IS NOT NULL THEN
     INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
@@ -158,8 +157,7 @@ BEGIN
            array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
     JOIN signalpost.pending_deliveries q
-      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
-    WHERE q.account_id = ANY (lane_accounts);
+      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id;
 
     RETURN QUERY
     SELECT c.lane, q.id, q.due_at, NULL::bigint, true, w.revision, q.event_id, q.event_type, q.operation_id,
@@ -169,9 +167,7 @@ BEGIN
       ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
-    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id
-    WHERE q.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts)
-      AND e.account_id = ANY (lane_accounts);
+    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id;
   END IF;
 
   RETURN QUERY
@@ -188,10 +184,10 @@ BEGIN
     SELECT p.due_at
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.endpoint_epoch = w.epoch AND p.account_id = ANY (lane_accounts) AND p.due_at > now()
+      AND p.endpoint_epoch = w.epoch AND p.due_at > now()
     ORDER BY p.due_at
     LIMIT 1
   ) AS coming ON true
-  WHERE l.account_id = ANY (lane_accounts) AND w.account_id = ANY (lane_accounts) AND l.owner = dispatcher_token;
+  WHERE l.owner = dispatcher_token;
 END
 $function$;

@@ -102,11 +102,10 @@ BEGIN
   -- Lock: the rows by primary key, in the order of ids. No writer of any other kind takes these locks for long.
   WITH locked AS MATERIALIZED (
     SELECT l.account_id, l.mode, l.last_sequence, l.last_event_ms
-    FROM signalpost.ledgers l
-    WHERE l.account_id = ANY (ledger_accounts)
-      AND (l.account_id, l.mode) IN (SELECT a, m FROM unnest(ledger_accounts, ledger_modes) AS given (a, m))
+    FROM unnest(ledger_accounts, ledger_modes) AS g (account_id, mode)
+    JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode
     ORDER BY l.account_id, l.mode
-    FOR NO KEY UPDATE
+    FOR NO KEY UPDATE OF l
   )
   SELECT array_agg(locked.last_sequence ORDER BY given.n),
          array_agg(greatest(locked.last_event_ms + 1, now_ms) ORDER BY given.n)
@@ -127,13 +126,12 @@ BEGIN
       SELECT FROM unnest(operation_ledgers, operation_ids, operation_expected_versions) AS o (ledger, id, expected)
       LEFT JOIN signalpost.operations p
         ON p.account_id = ledger_accounts[o.ledger] AND p.mode = ledger_modes[o.ledger] AND p.id = o.id
-        AND p.account_id = ANY (ledger_accounts)
       WHERE o.ledger = ANY (moved) AND coalesce(p.version, 0) <> o.expected
     ) OR EXISTS (
       SELECT FROM unnest(event_ledgers, event_external_ids) AS e (ledger, external_id)
       JOIN signalpost.external_ids x
         ON x.account_id = ledger_accounts[e.ledger] AND x.mode = ledger_modes[e.ledger]
-        AND x.external_id = e.external_id AND x.account_id = ANY (ledger_accounts)
+        AND x.external_id = e.external_id
       WHERE e.ledger = ANY (moved)
     ) OR EXISTS (
       SELECT FROM unnest(request_accounts, request_modes, request_caller_classes, request_paths, request_keys)
@@ -141,7 +139,7 @@ BEGIN
       JOIN signalpost.idempotency_keys k
         ON k.account_id = r.account_id AND k.mode = r.mode AND k.caller_class = r.caller_class AND k.method = 'POST'
         AND k.path = r.path AND k.key = r.key
-      WHERE k.account_id = ANY (request_accounts) AND k.created_at > now() - interval '30 days'
+      WHERE k.created_at > now() - interval '30 days'
     ) THEN
       RETURN json_build_object('conflict', true);
     END IF;
@@ -171,8 +169,7 @@ BEGIN
   ) AS e (
     ledger, ordinal, id_tail, id_suffix, type, source, external_id, operation_id, operation_kind, operation_status,
     reference, search, occurred_at, to_sequence, to_created, tail)
-  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
-  WHERE l.account_id = ANY (ledger_accounts);
+  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger];
 
   INSERT INTO signalpost.logs AS target (
     account_id, mode, id, category, action, status, description, operation_id, event_id, api_key_id, request_id,
@@ -187,8 +184,7 @@ BEGIN
   ) AS e (
     ledger, id_tail, type, status, description, search, operation_id, occurred_at, actor_type, actor_id, actor_name,
     actor_ip, api_key_id, request_id)
-  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
-  WHERE l.account_id = ANY (ledger_accounts);
+  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger];
 
   IF cardinality(operation_ids) > 0 THEN
     INSERT INTO signalpost.operations AS target (
@@ -208,7 +204,6 @@ BEGIN
       ledger, id, version, kind, status, amount, currency, reference, channel, customer, cause_code,
       cause_description, metadata, search, last_id_tail, created_at, updated_at)
     JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[o.ledger] AND l.mode = ledger_modes[o.ledger]
-    WHERE l.account_id = ANY (ledger_accounts)
     ON CONFLICT (account_id, mode, id) DO UPDATE SET
       status = excluded.status, version = excluded.version, amount = excluded.amount, currency = excluded.currency,
       reference = excluded.reference, channel = excluded.channel, customer = excluded.customer,
@@ -224,7 +219,7 @@ BEGIN
     FROM unnest(event_ledgers, event_external_ids, event_id_tails, event_content_hashes)
       AS e (ledger, external_id, id_tail, content_hash)
     JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
-    WHERE l.account_id = ANY (ledger_accounts) AND e.external_id IS NOT NULL;
+    WHERE e.external_id IS NOT NULL;
   END IF;
 
   FOR i IN 1 .. cardinality(request_keys) LOOP
@@ -251,7 +246,7 @@ BEGIN
   JOIN signalpost.webhook_endpoints w
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
-  WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'enabled' AND w.deleted_at IS NULL;
+  WHERE w.status = 'enabled' AND w.deleted_at IS NULL;
   GET DIAGNOSTICS planned = ROW_COUNT;
 
   INSERT INTO signalpost.deliveries AS target (
@@ -264,7 +259,7 @@ BEGIN
   JOIN signalpost.webhook_endpoints w
     ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
     AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
-  WHERE w.account_id = ANY (ledger_accounts) AND w.status = 'disabled' AND w.deleted_at IS NULL;
+  WHERE w.status = 'disabled' AND w.deleted_at IS NULL;
 
   -- Wake the lanes of what was planned: exactly the rows of this call's milliseconds, by primary key.
   IF planned > 0 THEN
@@ -274,7 +269,6 @@ BEGIN
       JOIN signalpost.pending_deliveries q
         ON q.account_id = g.account_id AND q.mode = g.mode
         AND q.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
-      WHERE q.account_id = ANY (ledger_accounts)
       ORDER BY q.account_id, q.mode, q.endpoint_id
     LOOP
       UPDATE signalpost.lanes AS target

@@ -80,7 +80,6 @@ BEGIN
     FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
     JOIN signalpost.pending_deliveries q
       ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
-    WHERE q.account_id = ANY (accounts)
     ORDER BY q.account_id, q.mode, q.id
     FOR NO KEY UPDATE OF q
   )
@@ -93,7 +92,7 @@ BEGIN
     JOIN signalpost.deliveries d
       ON d.account_id = s.account_id AND d.mode = s.mode AND d.id = s.id
       AND d.status IN ('cancelled', 'skipped') AND d.attempt_count = s.number - 1
-    WHERE d.account_id = ANY (accounts) AND s.n <> ALL (settled);
+    WHERE s.n <> ALL (settled);
     FOREACH n IN ARRAY cancelled LOOP
       UPDATE signalpost.deliveries AS target
       SET attempt_count = numbers[n]
@@ -117,7 +116,7 @@ BEGIN
     error_message, response_body, response_truncated, n)
   JOIN signalpost.webhook_endpoints w
     ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-  WHERE w.account_id = ANY (accounts) AND (all_settled OR s.n = ANY (settled || cancelled));
+  WHERE (all_settled OR s.n = ANY (settled || cancelled));
 
   INSERT INTO signalpost.deliveries AS target (
     account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
@@ -128,7 +127,7 @@ BEGIN
     AS s (account_id, mode, id, number, status, reason, n)
   JOIN signalpost.pending_deliveries q
     ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id
-  WHERE q.account_id = ANY (accounts) AND (all_settled OR s.n = ANY (settled)) AND s.status <> '';
+  WHERE (all_settled OR s.n = ANY (settled)) AND s.status <> '';
 
   -- Row by row, each by its primary key: one statement for all would leave the planner a choice, and when the queue was
   -- empty at its last look it chooses to walk all of it.
@@ -179,10 +178,10 @@ BEGIN
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = accounts[g.row] AND w.mode = modes[g.row] AND w.id = endpoints[g.row]
     LEFT JOIN signalpost.pending_deliveries q
-      ON q.account_id = w.account_id AND q.mode = w.mode AND q.id = ids[g.row] AND q.account_id = ANY (accounts)
+      ON q.account_id = w.account_id AND q.mode = w.mode AND q.id = ids[g.row]
     LEFT JOIN signalpost.deliveries d
-      ON d.account_id = w.account_id AND d.mode = w.mode AND d.id = ids[g.row] AND d.account_id = ANY (accounts)
-    WHERE w.account_id = ANY (accounts) AND g.row = ANY (settled);
+      ON d.account_id = w.account_id AND d.mode = w.mode AND d.id = ids[g.row]
+    WHERE g.row = ANY (settled);
   END IF;
 
   IF cardinality(inbox_rows) > 0 THEN

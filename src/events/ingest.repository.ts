@@ -30,49 +30,21 @@ export interface PublishReceipt {
   readonly lanes: readonly (readonly [accountId: string, mode: Mode, endpointId: string])[];
 }
 
-/**
- * One statement, so that the ledgers' sequences and everything read beside them are of one snapshot: a ledger that
- * still stands at its sequence when it is locked has had no change of any kind in between.
- * Index: primary keys throughout.
- */
+/** Index and guarantee: migrations/functions/read_ingest_snapshot.sql. */
 const READ_SNAPSHOT: Statement = {
-  name: 'ingest_read_snapshot',
-  text: `
-    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms,
-      (SELECT json_agg(json_build_array(l.account_id, l.mode, l.last_sequence))
-       FROM unnest($1::uuid[], $2::text[]) AS g (account_id, mode)
-       JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode
-       WHERE l.account_id = ANY ($1)) AS ledgers,
-      (SELECT json_agg(json_build_array(o.account_id, o.mode, o.id, o.kind, o.status, o.version, o.amount, o.currency,
-                o.reference, o.channel, o.customer, o.cause_code, o.cause_description, o.metadata,
-                (extract(epoch FROM o.created_at) * 1000)::bigint, (extract(epoch FROM o.updated_at) * 1000)::bigint))
-       FROM unnest($3::uuid[], $4::text[], $5::text[]) AS g (account_id, mode, id)
-       JOIN signalpost.operations o ON o.account_id = g.account_id AND o.mode = g.mode AND o.id = g.id
-       WHERE o.account_id = ANY ($1)) AS operations,
-      (SELECT json_agg(json_build_array(x.account_id, x.mode, x.external_id, x.event_id, encode(x.content_hash, 'hex')))
-       FROM unnest($6::uuid[], $7::text[], $8::text[]) AS g (account_id, mode, external_id)
-       JOIN signalpost.external_ids x
-         ON x.account_id = g.account_id AND x.mode = g.mode AND x.external_id = g.external_id
-       WHERE x.account_id = ANY ($1)) AS external_ids,
-      (SELECT json_agg(json_build_array(k.account_id, k.mode, k.caller_class, k.path, k.key,
-                encode(k.body_hash, 'hex'), k.response))
-       FROM unnest($9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[])
-         AS g (account_id, mode, caller_class, path, key)
-       JOIN signalpost.idempotency_keys k
-         ON k.account_id = g.account_id AND k.mode = g.mode AND k.caller_class = g.caller_class
-         AND k.method = 'POST' AND k.path = g.path AND k.key = g.key
-       WHERE k.account_id = ANY ($9) AND k.created_at > now() - interval '30 days') AS answers`,
+  name: 'read_ingest_snapshot',
+  text: `SELECT signalpost.read_ingest_snapshot($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
+    $7::text[], $8::text[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[]) AS snapshot`,
 };
 
 /** Lock: the ledgers' rows, in the order of their ids, to the end of the transaction. */
 const LOCK_LEDGERS: Statement = {
   name: 'ingest_lock_ledgers',
   text: `
-    SELECT FROM signalpost.ledgers l
-    WHERE l.account_id = ANY ($1::uuid[])
-      AND (l.account_id, l.mode) IN (SELECT a, m FROM unnest($1::uuid[], $2::text[]) AS g (a, m))
+    SELECT FROM unnest($1::uuid[], $2::text[]) AS g (account_id, mode)
+    JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode
     ORDER BY l.account_id, l.mode
-    FOR NO KEY UPDATE`,
+    FOR NO KEY UPDATE OF l`,
 };
 
 /** Index: primary key. */
@@ -81,12 +53,11 @@ const READ_BODIES: Statement = {
   text: `
     SELECT e.account_id, e.id, e.body
     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id)
-    JOIN signalpost.events e ON e.account_id = g.account_id AND e.mode = g.mode AND e.id = g.id
-    WHERE e.account_id = ANY ($1)`,
+    JOIN signalpost.events e ON e.account_id = g.account_id AND e.mode = g.mode AND e.id = g.id`,
 };
 
 interface SnapshotRow {
-  now_ms: string;
+  now_ms: number;
   ledgers: [string, Mode, number][] | null;
   operations: OperationTuple[] | null;
   external_ids: [string, Mode, string, string, string][] | null;
@@ -125,7 +96,7 @@ export class IngestRepository {
 
   async readSnapshot(request: SnapshotRequest, manager?: EntityManager): Promise<IngestSnapshot> {
     const { ledgers, operations, externalIds, requests } = request;
-    const [row] = await this.database.rows<SnapshotRow>(
+    const [row] = await this.database.rows<{ snapshot: SnapshotRow }>(
       READ_SNAPSHOT,
       [
         ...tenantColumns(ledgers),
@@ -141,7 +112,7 @@ export class IngestRepository {
       ],
       manager,
     );
-    return toSnapshot(row!);
+    return toSnapshot(row!.snapshot);
   }
 
   async lockLedgers(ledgers: readonly Tenant[], manager: EntityManager): Promise<void> {
@@ -176,7 +147,7 @@ function tenantColumns(tenants: readonly Tenant[]): [string[], string[]] {
 
 function toSnapshot(row: SnapshotRow): IngestSnapshot {
   return {
-    nowMs: Number(row.now_ms),
+    nowMs: row.now_ms,
     sequences: new Map((row.ledgers ?? []).map(([accountId, mode, last]) => [ledgerKey({ accountId, mode }), last])),
     operations: new Map(
       (row.operations ?? []).map((tuple) => [
