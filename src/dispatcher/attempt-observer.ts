@@ -3,7 +3,7 @@ import { Counter, Histogram } from 'prom-client';
 import { Metrics } from '../common/metrics/metrics.js';
 import { encodeId } from '../common/ids.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
-import type { SendResult } from '../webhooks/webhook-client.js';
+import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import type { JudgedAttempt } from './attempt-outcome.js';
 import { EndpointDisabler } from './endpoint-disabler.js';
 

@@ -4,7 +4,7 @@ import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { AttemptRecord, Settlement, SettlementLog } from '../deliveries/settle-arguments.js';
 import { describeDelivery, type DescribedAttempt } from '../logs/descriptions.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
-import type { SendResult } from '../webhooks/webhook-client.js';
+import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { nextWaitMs, parseRetryAfter } from './retry-schedule.js';
 
 const GONE = 410;

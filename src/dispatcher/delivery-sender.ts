@@ -4,7 +4,7 @@ import { encodeId } from '../common/ids.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import { signRequest } from '../webhooks/signature.js';
-import { WebhookClient, type SendResult } from '../webhooks/webhook-client.js';
+import { WebhookClient, type SendResult } from '../webhooks/sending/webhook-client.js';
 
 /** Makes one attempt: signs the event's stored bytes with every live secret, under a fresh timestamp, and sends them. */
 @Injectable()

@@ -5,7 +5,7 @@ import { Clock } from '../common/clock.js';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
-import type { SendResult } from '../webhooks/webhook-client.js';
+import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { AttemptObserver } from './attempt-observer.js';
 import type { JudgedAttempt } from './attempt-outcome.js';
 import { DeliverySender } from './delivery-sender.js';

@@ -4,7 +4,7 @@ import type { Locale } from '../accounts/account.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
-import type { SendResult } from '../webhooks/webhook-client.js';
+import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { judgeAttempt, type JudgedAttempt } from './attempt-outcome.js';
 import { LaneBook, laneKey, type Lane } from './lane-book.js';
 import { LeaseLostError, Settler } from './settler.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Mode } from '../auth/caller.js';
 import type { FieldError } from '../common/app-error.js';
 import { AppConfig } from '../config/app-config.js';
-import { HostResolver } from './host-resolver.js';
+import { HostResolver } from './sending/host-resolver.js';
 import {
   hostAddress,
   judgeAddresses,

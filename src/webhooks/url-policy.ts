@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Mode } from '../auth/caller.js';
-import { type AddressRange, isForbiddenAddress, isInRanges, parseRanges } from './address-ranges.js';
+import { type AddressRange, isForbiddenAddress, isInRanges, parseRanges } from './sending/address-ranges.js';
 
 export const MAX_URL_LENGTH = 2048;
 

@@ -17,7 +17,7 @@ import { Database } from '../../src/database/database.js';
 import { Idempotency } from '../../src/database/idempotency.js';
 import { IdempotencyRepository } from '../../src/database/idempotency.repository.js';
 import { LogWriter } from '../../src/logs/log-writer.js';
-import { HostResolver, ResolutionError, type ResolvedAddress } from '../../src/webhooks/host-resolver.js';
+import { HostResolver, ResolutionError, type ResolvedAddress } from '../../src/webhooks/sending/host-resolver.js';
 import { WebhooksModule } from '../../src/webhooks/webhooks.module.js';
 
 /** The caller that the guard of this application lets in, from the header `caller`: account/mode. */

@@ -1,8 +1,8 @@
 import { buildConnector, Pool } from 'undici';
-import type { Mode } from '../auth/caller.js';
+import type { Mode } from '../../auth/caller.js';
 import { type HostResolver, ResolutionError, type ResolvedAddress } from './host-resolver.js';
 import { connectFailure, SendFailure } from './send-failure.js';
-import { hostAddress, judgeAddresses, type UrlPolicy } from './url-policy.js';
+import { hostAddress, judgeAddresses, type UrlPolicy } from '../url-policy.js';
 
 /** As long as the longest `timeout_ms`: a request's own deadline always comes first. */
 const CONNECT_TIMEOUT_MS = 30_000;

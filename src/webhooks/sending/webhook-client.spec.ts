@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { Clock } from '../common/clock.js';
-import type { AppConfig } from '../config/app-config.js';
+import { Clock } from '../../common/clock.js';
+import type { AppConfig } from '../../config/app-config.js';
 import { DnsHostResolver, HostResolver, ResolutionError, type ResolvedAddress } from './host-resolver.js';
 import { type SendInput, type SendResult, WebhookClient } from './webhook-client.js';
 

@@ -1,9 +1,9 @@
 import type { AxiosAdapter, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
 import type { Dispatcher } from 'undici';
-import type { Mode } from '../auth/caller.js';
+import type { Mode } from '../../auth/caller.js';
 import type { PinnedPools } from './pinned-pools.js';
 import { type Answer, exchangeFailure, SendFailure } from './send-failure.js';
-import { judgeUrl, type UrlPolicy } from './url-policy.js';
+import { judgeUrl, type UrlPolicy } from '../url-policy.js';
 
 /** How much of an answer's body is kept; the rest, up to `maxContentLength`, is read so that the connection lives on. */
 const KEPT_BODY_BYTES = 16_384;

@@ -1,13 +1,13 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import axios, { Axios } from 'axios';
-import type { Mode } from '../auth/caller.js';
-import { Clock } from '../common/clock.js';
-import { AppConfig } from '../config/app-config.js';
+import type { Mode } from '../../auth/caller.js';
+import { Clock } from '../../common/clock.js';
+import { AppConfig } from '../../config/app-config.js';
 import { HostResolver } from './host-resolver.js';
 import { PinnedPools } from './pinned-pools.js';
 import { type Answer, type SendErrorCode, SendFailure } from './send-failure.js';
 import { undiciAdapter } from './undici-adapter.js';
-import { makeUrlPolicy } from './url-policy.js';
+import { makeUrlPolicy } from '../url-policy.js';
 
 /** Past this much of an answer the socket is destroyed; the attempt keeps the status that it got. */
 const MAX_ANSWER_BYTES = 65_536;
