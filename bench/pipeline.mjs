@@ -1,0 +1,126 @@
+// The whole path: events a second from publishing to received and acknowledged, with logs, operations and deliveries
+// written, beside a bare undici loop to the same receiver measured in the same run. Medians of `ROUNDS` rounds.
+import { cpus } from 'node:os';
+import { Pool } from 'undici';
+import { client, startService, startSink } from './service.mjs';
+
+const ACCOUNTS = 10;
+const ROUNDS = 3;
+const CASES = [
+  { name: 'batches of 500, fan-out 1', fanOut: 1, batch: 500, events: 15_000, connections: 4 },
+  { name: 'single publishes, 64 connections, fan-out 1', fanOut: 1, batch: 1, events: 8_000, connections: 64 },
+  { name: 'batches of 500, fan-out 10', fanOut: 10, batch: 500, events: 4_000, connections: 4 },
+  { name: 'single publishes, 64 connections, no endpoint', fanOut: 0, batch: 1, events: 8_000, connections: 64 },
+];
+
+const sink = await startSink();
+const service = await startService({ ENDPOINT_CONCURRENCY: '64', DISPATCH_CONCURRENCY: '512' });
+try {
+  const limit = await bareUndici(20_000);
+  console.log(`${cpus().length} × ${cpus()[0].model.trim()}, Node ${process.versions.node}`);
+  console.log(`bare undici to the same receiver, 64 connections: ${limit} requests/s`);
+  for (const bench of CASES) {
+    const keys = await makeAccounts(bench.fanOut);
+    await round(bench, keys, Math.ceil(bench.events / 4));
+    const rounds = [];
+    for (let i = 0; i < ROUNDS; i++) rounds.push(await round(bench, keys, bench.events));
+    const published = rounds.map(({ published }) => published).sort((a, b) => a - b);
+    const delivered = rounds.map(({ delivered }) => delivered).sort((a, b) => a - b);
+    const middle = Math.floor(ROUNDS / 2);
+    const spread = Math.round((published.at(-1) / published[0] - 1) * 100);
+    console.log(
+      `${bench.name}: ${published[middle]} events/s published, ${delivered[middle]} deliveries/s ` +
+        `(${(delivered[middle] / limit).toFixed(2)} of bare undici; spread ${spread} %)`,
+    );
+  }
+} finally {
+  sink.stop();
+  await service.stop();
+}
+
+async function makeAccounts(fanOut) {
+  const api = client(service.origin, 1);
+  const keys = [];
+  for (let i = 0; i < ACCOUNTS; i++) {
+    const { keys: made } = await api.call('POST', '/v1/admin/accounts', service.adminKey, { name: `Bench ${i}` });
+    const { key } = made.find(({ mode }) => mode === 'test').secret_key;
+    keys.push(key);
+    for (let n = 0; n < fanOut; n++) {
+      const url = `http://127.0.0.1:${sink.port}/hook/${n}`;
+      await api.call('POST', '/v1/webhook-endpoints', key, { url, event_types: ['*'] });
+    }
+  }
+  await api.close();
+  return keys;
+}
+
+async function round({ fanOut, batch, connections }, keys, events) {
+  sink.reset();
+  const api = client(service.origin, connections);
+  const begin = now();
+  let next = 0;
+  const publish = async () => {
+    while (next < events) {
+      const first = next;
+      next += batch;
+      const key = keys[(first / batch) % keys.length];
+      if (batch === 1) await api.call('POST', '/v1/events', key, event(first));
+      else
+        await api.call('POST', '/v1/events/batch', key, {
+          events: Array.from({ length: batch }, (_, i) => event(first + i)),
+        });
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, publish));
+  const publishedAt = now();
+  const deliveredAt = fanOut === 0 ? publishedAt : await sink.reached(events * fanOut);
+  await api.close();
+  return {
+    published: perSecond(events, publishedAt - begin),
+    delivered: perSecond(events * fanOut, deliveredAt - begin),
+  };
+}
+
+let serial = 0;
+function event(number) {
+  serial += 1;
+  return {
+    type: serial % 2 ? 'payment.pending' : 'payment.succeeded',
+    external_id: `led-${serial}`,
+    operation: {
+      id: `pay_${Math.ceil(serial / 2)}`,
+      amount: 2500,
+      currency: 'XOF',
+      reference: `INV-2026-${number}`,
+      channel: 'mtn_cm',
+      customer: { name: "Adjoua N'Guessan", phone: '+22971510758' },
+    },
+    data: { description: 'Loyer novembre', fee: 50 },
+  };
+}
+
+async function bareUndici(requests) {
+  const pool = new Pool(`http://127.0.0.1:${sink.port}`, { connections: 64, pipelining: 1 });
+  const body = Buffer.alloc(700, 'x');
+  const send = async (count) => {
+    let next = 0;
+    const worker = async () => {
+      while (next++ < count) await (await pool.request({ method: 'POST', path: '/hook', body })).body.dump();
+    };
+    await Promise.all(Array.from({ length: 64 }, worker));
+  };
+  await send(requests / 4);
+  const begin = now();
+  await send(requests);
+  const rate = perSecond(requests, now() - begin);
+  await pool.close();
+  return rate;
+}
+
+function now() {
+  return performance.timeOrigin + performance.now();
+}
+
+function perSecond(count, milliseconds) {
+  return Math.round(count / (milliseconds / 1_000));
+}
