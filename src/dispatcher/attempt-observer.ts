@@ -1,11 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
-import { Metrics } from '../common/metrics/metrics.js';
+import { AccountDirectory } from '../accounts/account-directory.js';
 import { encodeId } from '../common/ids.js';
+import { Metrics } from '../common/metrics/metrics.js';
+import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
+import { EndpointDisabling } from '../webhooks/endpoint-disabling.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import type { JudgedAttempt } from './attempt-outcome.js';
-import { EndpointDisabler } from './endpoint-disabler.js';
 
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -18,7 +21,9 @@ export class AttemptObserver {
 
   constructor(
     metrics: Metrics,
-    private readonly disabler: EndpointDisabler,
+    private readonly database: Database,
+    private readonly accounts: AccountDirectory,
+    private readonly disabling: EndpointDisabling,
   ) {
     const registers = [metrics.registry];
     this.attempts = new Counter({
@@ -54,10 +59,17 @@ export class AttemptObserver {
       });
     }
     if (judged.disable !== null) {
-      this.disabler
-        .disable(delivery.lane, judged.disable)
-        .catch((error: Error) => this.logger.error(`An endpoint could not be disabled: ${error.message}`));
+      this.disable(delivery.lane, judged.disable).catch((error: Error) =>
+        this.logger.error(`An endpoint could not be disabled; its next failure tries again: ${error.message}`),
+      );
     }
+  }
+
+  private async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing'): Promise<void> {
+    const locale = (await this.accounts.find(accountId))?.locale ?? 'en';
+    await this.database.transaction((manager) =>
+      this.disabling.disable({ accountId, mode, id }, reason, locale, manager),
+    );
   }
 }
 

@@ -11,7 +11,6 @@ import { DispatchPorts } from './dispatch-ports.js';
 import { Dispatcher } from './dispatcher.js';
 import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
 import { EndpointCache } from './endpoint-cache.js';
-import { EndpointDisabler } from './endpoint-disabler.js';
 import { LeftoversJob } from './leftovers-job.js';
 
 /** The running part: only processes of the roles `all` and `dispatcher` have it. */
@@ -26,7 +25,6 @@ import { LeftoversJob } from './leftovers-job.js';
     Dispatcher,
     DispatcherWakeUps,
     EndpointCache,
-    EndpointDisabler,
     LeftoversJob,
   ],
   exports: [Dispatcher, CrashSweeper, LeftoversJob],

@@ -8,6 +8,9 @@ import { LogWriter } from '../logs/log-writer.js';
 import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
 import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 
+/** How long an endpoint's failures must last, unbroken by a success, before an exhausted delivery disables it. */
+const FAILING_HOURS = 24;
+
 // Lock: the row. Whoever comes second changes nothing, so an endpoint is disabled, logged and announced once.
 const DISABLE: Statement = {
   name: 'webhook_endpoints.disable',
@@ -15,6 +18,7 @@ const DISABLE: Statement = {
     SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, has_leftovers = true,
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
+      AND ($4 <> 'failing' OR failing_since <= now() - interval '${FAILING_HOURS} hours')
     RETURNING url, failing_since`,
 };
 
@@ -26,6 +30,12 @@ interface DisabledRow {
 const PUBLISH: Statement = {
   name: 'webhook_endpoints.publish_disabled',
   text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
+};
+
+// A statement of its own: heard when the transaction commits.
+const NOTIFY_INBOX: Statement = {
+  name: 'webhook_endpoints.notify_inbox',
+  text: `SELECT pg_notify('signalpost_inbox', '')`,
 };
 
 /** Disables endpoints on the service's own judgement: `gone` after a 410, `failing` after a day without a success. */
@@ -40,7 +50,7 @@ export class EndpointDisabling {
   /**
    * With its log and the event `webhook_endpoint.disabled`, all in the caller's transaction.
    * @param locale the account's
-   * @returns false when it was disabled or deleted already
+   * @returns false when it was disabled or deleted already, or has not been `failing` for long enough
    */
   async disable(
     ref: EndpointRef,
@@ -60,6 +70,7 @@ export class EndpointDisabling {
     };
     const input = JSON.stringify({ type: 'webhook_endpoint.disabled', data });
     await this.database.rows(PUBLISH, [accountId, mode, input], manager);
+    await this.database.rows(NOTIFY_INBOX, [], manager);
     const description = describeEndpoint(locale, { action: `disabled_${reason}`, url: row.url });
     const log = { category: 'webhook', action: 'webhook_endpoint.disabled', status: 'failed', description } as const;
     await this.logs.write([{ ...log, accountId, mode, endpointId: id, metadata: { reason } }], manager);
