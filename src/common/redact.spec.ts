@@ -2,15 +2,15 @@ import { redact, redactText } from './redact.js';
 
 describe('redactText', () => {
   it.each([
-    [`key sk_live_${'a1'.repeat(24)}.`, 'key sk_live_[redacted].'],
-    [`pk_test_${'a'.repeat(48)} rk_live_${'b'.repeat(48)}`, 'pk_test_[redacted] rk_live_[redacted]'],
-    [`ak_${'Z9'.repeat(24)}`, 'ak_[redacted]'],
-    ['secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw+/=', 'secret whsec_[redacted]'],
-    ['authorization: Bearer abc.def-ghi', 'authorization: Bearer [redacted]'],
-    ['postgres://user:p4ss@host:5432/db', 'postgres://user:[redacted]@host:5432/db'],
-    ['card 4242424242424242!', 'card [redacted]!'],
-    ['card 4242 4242 4242 4242', 'card [redacted]'],
-    ['card 5555-5555-5555-4444', 'card [redacted]'],
+    [`key sk_live_${'a1'.repeat(24)} failed.`, 'key sk_live_**** failed.'],
+    [`pk_test_${'a'.repeat(48)} rk_live_${'b'.repeat(48)}`, 'pk_test_**** rk_live_****'],
+    [`ak_${'Z9'.repeat(24)}`, 'ak_****'],
+    ['secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw+/=', 'secret whsec_****'],
+    ['authorization: Bearer abc.def-ghi', 'authorization: Bearer ****'],
+    ['postgres://user:p4ss@host:5432/db', 'postgres://user:****@host:5432/db'],
+    ['card 4242424242424242!', 'card ****4242!'],
+    ['card 4242 4242 4242 4242 12/29', 'card ****4242 12/29'],
+    ['card 5555-5555-5555-4444', 'card ****4444'],
   ])('hides what is secret in %j', (text, expected) => {
     expect(redactText(text)).toBe(expected);
   });

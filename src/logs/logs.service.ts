@@ -20,7 +20,7 @@ import {
   toLogResponse,
 } from './logs.dto.js';
 import { type LogFilters, type LogRow, LogsRepository } from './logs.repository.js';
-import { maskJson, maskText } from './masked-text.js';
+import { maskJson, maskText } from '../common/masked-text.js';
 
 const EXPORT_PAGE_ROWS = 1_000;
 

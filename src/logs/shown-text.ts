@@ -1,4 +1,4 @@
-import { maskText } from './masked-text.js';
+import { maskText } from '../common/masked-text.js';
 
 export const MAX_DESCRIPTION_LENGTH = 1_000;
 const MAX_PART_LENGTH = 300;

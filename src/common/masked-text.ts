@@ -4,10 +4,13 @@ const MAY_HOLD_SECRET = /[sr]k_(?:test|live)_|ak_|whs|eyJ/;
 /** At least 13 digits, in groups parted by one sign each. */
 const DIGIT_RUNS = /\d(?:[ .\u00a0\u202f-]?\d){12,}/g;
 const MAY_HOLD_CARD = /\d[\d .\u00a0\u202f-]{11,}\d/;
+/** What may follow a card's number without a gap: its expiry, month and year in either order, and a check value. */
+const EXPIRY = /^(?:(?:0[1-9]|1[0-2])\d\d|\d\d(?:0[1-9]|1[0-2]))(?:\d{3,4})?$/;
+const EXPIRY_TAILS = [4, 7, 8];
 const MIN_CARD_DIGITS = 13;
 const MAX_CARD_DIGITS = 19;
 
-/** A caller's text with the card-like numbers and the keys in it covered, but for what tells one from another. */
+/** `text` with the card-like numbers and the keys in it covered, but for what tells one from another. */
 export function maskText(text: string): string {
   let masked = text;
   if (MAY_HOLD_SECRET.test(masked)) masked = masked.replace(SECRETS, (_secret, prefix: string) => `${prefix}****`);
@@ -31,7 +34,7 @@ function maskRun(run: string): string {
   let masked = '';
   for (let first = 0; first < groups.length; first += 1) {
     const end = endOfCard(groups, first);
-    masked += end === null ? groups[first]! : `****${groups.slice(first, end).join('').slice(-4)}`;
+    masked += end === null ? maskCardWithExpiry(groups[first]!) : `****${groups.slice(first, end).join('').slice(-4)}`;
     if (end !== null) first = end - 1;
     masked += signs[first] ?? '';
   }
@@ -45,6 +48,15 @@ function endOfCard(groups: readonly string[], first: number): number | null {
     if (isCardNumber(digits)) return index + 1;
   }
   return null;
+}
+
+/** Covers expiry and check value too: with the number they are all that a thief needs. */
+function maskCardWithExpiry(group: string): string {
+  for (const length of EXPIRY_TAILS) {
+    const number = group.slice(0, -length);
+    if (isCardNumber(number) && EXPIRY.test(group.slice(-length))) return `****${number.slice(-4)}****`;
+  }
+  return group;
 }
 
 /** 13 to 19 digits that begin as cards do and pass the check of ISO/IEC 7812-1 (Luhn). */
