@@ -13,7 +13,9 @@ export interface JsonLimits {
 
 export const DEFAULT_JSON_LIMITS: JsonLimits = { maxDepth: 32, maxKeys: 1_000, maxStringBytes: 16 * 1024 };
 
+/** Named at most, of a body or of each item of a batch; and of a whole batch, which may then have too many items. */
 const MAX_ERRORS = 20;
+const MAX_BATCH_ERRORS = 20_000;
 const MAX_PATH_LENGTH = 256;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const UNSTORABLE = /\0|\p{Surrogate}/u;
@@ -78,6 +80,8 @@ class JsonWalk {
   private readonly frames: Frame[] = [];
   private readonly errors: FieldError[] = [];
   private keyCount = 0;
+  /** `errors` when the present item began. */
+  private errorsBefore = 0;
   /** Only `\u` can smuggle NUL or half a surrogate pair into well-formed UTF-8. */
   private readonly hasUnicodeEscapes: boolean;
 
@@ -124,7 +128,10 @@ class JsonWalk {
     if (this.frames.length >= this.limits.maxDepth + itemDepth) {
       this.stop('too_deep', `Nest at most ${this.limits.maxDepth} levels.`);
     }
-    if (itemDepth > 0 && this.frames.length === itemDepth) this.keyCount = 0;
+    if (itemDepth > 0 && this.frames.length === itemDepth) {
+      this.keyCount = 0;
+      this.errorsBefore = this.errors.length;
+    }
     this.frames.push({ keys: isObject ? new Set() : null, key: '', index: 0 });
   }
 
@@ -176,7 +183,9 @@ class JsonWalk {
   }
 
   private report(code: string, message: string): void {
-    if (this.errors.length < MAX_ERRORS) this.errors.push({ field: this.path(), code, message });
+    const { length } = this.errors;
+    if (length - this.errorsBefore >= MAX_ERRORS || length >= MAX_BATCH_ERRORS) return;
+    this.errors.push({ field: this.path(), code, message });
   }
 
   private stop(code: string, message: string): never {
