@@ -119,8 +119,12 @@ function wholeCustomer(customer: Partial<Customer> | null): Customer | null {
 }
 
 function mergeCause(current: OperationState | null, report: OperationReport): Cause | null {
-  if (report.cause !== undefined) {
-    return report.cause && { code: report.cause.code ?? null, description: report.cause.description ?? null };
-  }
+  if (report.cause !== undefined) return wholeCause(report.cause);
   return current !== null && current.status === report.status ? current.cause : null;
+}
+
+/** A cause that says nothing is none: its two columns could not tell them apart. */
+function wholeCause(cause: Partial<Cause> | null): Cause | null {
+  const { code = null, description = null } = cause ?? {};
+  return code === null && description === null ? null : { code, description };
 }
