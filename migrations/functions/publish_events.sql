@@ -4,7 +4,8 @@
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
 -- `expected_sequence`. A ledger that has moved on since is checked for what matters (an operation's version, an
--- external id, an idempotency key); a conflict writes nothing and answers {"conflict": true}.
+-- external id); a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
+-- since the snapshot raises SP409, which undoes all.
 --
 -- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
 -- mode, endpoint_id], …]}: the lanes that got deliveries to send.
@@ -65,7 +66,7 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   operation_last_id_tails text[],
   operation_created_at timestamptz[],
   operation_updated_at timestamptz[],
-  -- Idempotency keys of whole requests; what is kept is {"ms": [of each ledger], "results": response}.
+  -- Idempotency keys of whole requests; what is kept is {"accounts", "modes", "ms": [of each ledger], "results": response}.
   request_accounts uuid[],
   request_modes text[],
   request_caller_classes text[],
@@ -133,17 +134,28 @@ BEGIN
         ON x.account_id = ledger_accounts[e.ledger] AND x.mode = ledger_modes[e.ledger]
         AND x.external_id = e.external_id
       WHERE e.ledger = ANY (moved)
-    ) OR EXISTS (
-      SELECT FROM unnest(request_accounts, request_modes, request_caller_classes, request_paths, request_keys)
-        AS r (account_id, mode, caller_class, path, key)
-      JOIN signalpost.idempotency_keys k
-        ON k.account_id = r.account_id AND k.mode = r.mode AND k.caller_class = r.caller_class AND k.method = 'POST'
-        AND k.path = r.path AND k.key = r.key
-      WHERE k.created_at > now() - interval '30 days'
     ) THEN
       RETURN json_build_object('conflict', true);
     END IF;
   END IF;
+
+  -- Keys are not under the ledgers' locks: one may come with other ledgers, or with none. Whoever writes a key second
+  -- waits here for the first and then undoes everything. A row older than 30 days counts as gone, though it may be there.
+  FOR i IN 1 .. cardinality(request_keys) LOOP
+    INSERT INTO signalpost.idempotency_keys AS target (
+      account_id, mode, caller_class, method, path, key, body_hash, status, response)
+    VALUES (
+      request_accounts[i], request_modes[i], request_caller_classes[i], 'POST', request_paths[i], request_keys[i],
+      request_body_hashes[i], request_statuses[i],
+      json_build_object(
+        'accounts', ledger_accounts, 'modes', ledger_modes, 'ms', times, 'results', request_responses[i]::json))
+    ON CONFLICT (account_id, mode, caller_class, method, path, key) DO UPDATE SET
+      body_hash = excluded.body_hash, status = excluded.status, response = excluded.response, created_at = now()
+    WHERE target.created_at <= now() - interval '30 days';
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'an idempotency key has its answer already' USING ERRCODE = 'SP409';
+    END IF;
+  END LOOP;
 
   -- A TypeID's first ten characters are the 48 bits of time, five bits a character.
   SELECT array_agg(lpad(to_hex(t), 12, '0') ORDER BY n),
@@ -221,18 +233,6 @@ BEGIN
     JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
     WHERE e.external_id IS NOT NULL;
   END IF;
-
-  FOR i IN 1 .. cardinality(request_keys) LOOP
-    -- A row older than 30 days counts as gone, though it may still be there.
-    INSERT INTO signalpost.idempotency_keys AS target (
-      account_id, mode, caller_class, method, path, key, body_hash, status, response)
-    VALUES (
-      request_accounts[i], request_modes[i], request_caller_classes[i], 'POST', request_paths[i], request_keys[i],
-      request_body_hashes[i], request_statuses[i],
-      json_build_object('ms', times, 'results', request_responses[i]::json))
-    ON CONFLICT (account_id, mode, caller_class, method, path, key) DO UPDATE SET
-      body_hash = excluded.body_hash, status = excluded.status, response = excluded.response, created_at = now();
-  END LOOP;
 
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
   -- from it; of the endpoints, an account has 50 at most, read by primary key.

@@ -4,6 +4,7 @@ import { AppError } from '../common/app-error.js';
 import { encodeIdOrNull, NIL_ACCOUNT, tryDecodeId } from '../common/ids.js';
 import type { AcceptedEvent, Publisher } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
+import { parseEventInput, type EventInput } from './event-input.js';
 import type { IdempotentRequest, PublishOutcome, PublishResult } from './ingest-snapshot.js';
 import { EventPublisher } from './publisher.js';
 
@@ -39,8 +40,11 @@ export class EventsService {
 
   /** @throws AppError what refuses the event. */
   async publishOne(input: unknown, request: PublishRequest): Promise<{ outcome: PublishOutcome; replayed: boolean }> {
-    const event = this.accept(input, targetOf(request.caller)!, request);
-    const unit = { isBatch: false, items: [event], idempotency: scopeOf(request) };
+    const shaped = parseEventInput(input);
+    const item = this.acceptOrRefuse(shaped, targetOf(request.caller)!, request);
+    // With a key the answer may be stored since a time when the event still stood.
+    if (item instanceof AppError && request.idempotency === null) throw item;
+    const unit = { isBatch: false, items: [item], idempotency: scopeOf(request) };
     const { outcomes, replayed } = await this.publisher.publish(unit);
     const outcome = outcomes[0]!;
     if (outcome.kind === 'refused') throw outcome.error;
@@ -59,16 +63,28 @@ export class EventsService {
   private async acceptItem(item: BatchItem | AppError, request: PublishRequest): Promise<AcceptedEvent | AppError> {
     if (item instanceof AppError) return item;
     try {
-      if (request.caller.kind !== 'admin') return this.accept(item, targetOf(request.caller)!, request);
+      if (request.caller.kind !== 'admin') {
+        return this.accept(parseEventInput(item), targetOf(request.caller)!, request);
+      }
       const { account, mode, ...input } = item;
-      return this.accept(input, await this.targetOfItem(account, mode, request.caller), request);
+      const target = await this.targetOfItem(account, mode, request.caller);
+      return this.accept(parseEventInput(input), target, request);
     } catch (error) {
       if (error instanceof AppError) return error;
       throw error;
     }
   }
 
-  private accept(input: unknown, target: Target, request: PublishRequest): AcceptedEvent {
+  private acceptOrRefuse(input: EventInput, target: Target, request: PublishRequest): AcceptedEvent | AppError {
+    try {
+      return this.accept(input, target, request);
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+  }
+
+  private accept(input: EventInput, target: Target, request: PublishRequest): AcceptedEvent {
     const event = this.acceptance.accept(input, target.tenant, target.locale, publisherOf(request));
     // A merchant must not be able to forge its own ledger.
     if (target.tenant.mode === 'live' && request.caller.kind !== 'admin' && !target.livePublishing) {

@@ -34,8 +34,9 @@ export interface PublishResult {
   readonly replayed: boolean;
 }
 
-/** A stored answer: an event's uuid with whether it was new, or the error that its item got. */
-export type StoredOutcome = { readonly eventId: string; readonly created: boolean } | { readonly error: StoredError };
+/** A stored answer: an event with whether it was new, or the error that its item got. */
+export type StoredOutcome =
+  { readonly tenant: Tenant; readonly eventId: string; readonly created: boolean } | { readonly error: StoredError };
 
 export interface StoredError {
   readonly code: string;

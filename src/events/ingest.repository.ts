@@ -83,11 +83,23 @@ type OperationTuple = [
   updatedAtMs: number,
 ];
 
-/** As publish_events.sql keeps it: an item is [ledger (from 0), id tail, created], [event uuid, created] or an error. */
+/**
+ * As publish_events.sql keeps it, with the answer's ledgers: an item is [ledger (from 0), id tail, created] when its
+ * event was written with the answer, [account, mode, event uuid, created] when it was known before, or an error.
+ */
 interface StoredAnswer {
-  readonly ms: number[];
-  readonly results: readonly ([number, string, boolean] | [string, boolean] | StoredError)[];
+  readonly accounts: readonly string[];
+  readonly modes: readonly Mode[];
+  readonly ms: readonly number[];
+  readonly results: readonly (
+    | [ledger: number, idTail: string, created: boolean]
+    | [accountId: string, mode: Mode, eventId: string, created: boolean]
+    | StoredError
+  )[];
 }
+
+/** Raised by publish_events when an idempotency key has got its answer since the snapshot. */
+const KEY_ANSWERED_SQLSTATE = 'SP409';
 
 /** Reads what a publish must know, and writes it. */
 @Injectable()
@@ -119,15 +131,23 @@ export class IngestRepository {
     await this.database.rows(LOCK_LEDGERS, tenantColumns(ledgers), manager);
   }
 
-  /** Null: a ledger has moved on since the snapshot in a way that matters, and nothing was written. */
+  /**
+   * Null: the database has moved on since the snapshot in a way that matters, and nothing was written; `manager`'s
+   * transaction, when given, can then only be undone.
+   */
   async publish(values: PublishArguments, manager?: EntityManager): Promise<PublishReceipt | null> {
-    const [row] = await this.database.rows<{ receipt: PublishReceipt & { conflict: boolean } }>(
-      PUBLISH_EVENTS,
-      values,
-      manager,
-    );
-    const { receipt } = row!;
-    return receipt.conflict ? null : receipt;
+    try {
+      const [row] = await this.database.rows<{ receipt: PublishReceipt & { conflict: boolean } }>(
+        PUBLISH_EVENTS,
+        values,
+        manager,
+      );
+      const { receipt } = row!;
+      return receipt.conflict ? null : receipt;
+    } catch (error) {
+      if (isKeyAnswered(error)) return null;
+      throw error;
+    }
   }
 
   /** The stored bytes of events, by uuid. Events that were dropped by retention are missing. */
@@ -164,7 +184,7 @@ function toSnapshot(row: SnapshotRow): IngestSnapshot {
     answers: new Map(
       (row.answers ?? []).map(([accountId, mode, callerClass, path, key, hash, answer]) => [
         requestKey({ accountId, mode, callerClass, path, key }),
-        { bodyHash: Buffer.from(hash, 'hex'), outcomes: answer.results.map((item) => toOutcome(item, answer.ms)) },
+        { bodyHash: Buffer.from(hash, 'hex'), outcomes: answer.results.map((item) => toOutcome(item, answer)) },
       ]),
     ),
   };
@@ -191,8 +211,17 @@ function toState(tuple: OperationTuple): OperationState {
   };
 }
 
-function toOutcome(item: StoredAnswer['results'][number], ms: readonly number[]): StoredOutcome {
-  if (!Array.isArray(item)) return { error: item as StoredError };
-  if (item.length === 2) return { eventId: item[0], created: item[1] };
-  return { eventId: uuidFrom(ms[item[0]]!, item[1]), created: item[2] };
+function toOutcome(item: StoredAnswer['results'][number], { accounts, modes, ms }: StoredAnswer): StoredOutcome {
+  if (!Array.isArray(item)) return { error: item };
+  if (item.length === 4) {
+    const [accountId, mode, eventId, created] = item;
+    return { tenant: { accountId, mode }, eventId, created };
+  }
+  const [ledger, idTail, created] = item;
+  const tenant = { accountId: accounts[ledger]!, mode: modes[ledger]! };
+  return { tenant, eventId: uuidFrom(ms[ledger]!, idTail), created };
+}
+
+function isKeyAnswered(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === KEY_ANSWERED_SQLSTATE;
 }

@@ -151,7 +151,10 @@ function storedOutcome(outcome: PlannedOutcome): unknown {
     return { code, detail, errors };
   }
   const created = outcome.kind === 'created';
-  if ('stored' in outcome) return [outcome.stored.eventId, created];
+  if ('stored' in outcome) {
+    const { tenant, eventId } = outcome.stored;
+    return [tenant.accountId, tenant.mode, eventId, created];
+  }
   return [outcome.planned.ledger, outcome.planned.idTail, created];
 }
 

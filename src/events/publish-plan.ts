@@ -108,20 +108,17 @@ class Planner {
   }
 
   private replay(unit: PublishUnit, answer: { bodyHash: Buffer; outcomes: readonly StoredOutcome[] }): PlannedUnit {
-    const { bodyHash, accountId } = unit.idempotency!;
-    const mode = unit.idempotency!.mode as Tenant['mode'];
-    if (!bodyHash.equals(answer.bodyHash)) {
+    if (!unit.idempotency!.bodyHash.equals(answer.bodyHash)) {
       const error = new AppError('idempotency_key_reused');
       return { outcomes: unit.items.map(() => ({ kind: 'refused', error })), replayed: false };
     }
-    const outcomes = answer.outcomes.map((outcome, index): PlannedOutcome => {
+    const outcomes = answer.outcomes.map((outcome): PlannedOutcome => {
       if ('error' in outcome) {
         const { code, detail, errors } = outcome.error;
         return { kind: 'refused', error: new AppError(code as AppError['code'], detail, { errors }) };
       }
-      const item = unit.items[index];
-      const tenant = item === undefined || item instanceof AppError ? { accountId, mode } : item.tenant;
-      return { kind: outcome.created ? 'created' : 'repeated', stored: { tenant, eventId: outcome.eventId } };
+      const { tenant, eventId, created } = outcome;
+      return { kind: created ? 'created' : 'repeated', stored: { tenant, eventId } };
     });
     return { outcomes, replayed: true };
   }
@@ -148,7 +145,7 @@ class Planner {
     if (planned === undefined) return null;
     return planned.event.contentHash!.equals(event.contentHash!)
       ? { kind: 'repeated', planned }
-      : refuse('external_id_conflict', `${event.externalId} stands in this request with other content.`);
+      : refuse('external_id_conflict', `${event.externalId} comes at the same moment with other content.`);
   }
 
   private planEvent(event: AcceptedEvent): PlannedOutcome {
