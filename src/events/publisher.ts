@@ -14,6 +14,9 @@ import { snapshotRequest } from './snapshot-request.js';
 const MAX_FLUSHES = 2;
 /** A flush takes no further unit once it has this many events. */
 const FLUSH_EVENTS = 500;
+const MAX_LOCKED_ATTEMPTS = 3;
+/** Classes of SQLSTATE that say that values cannot be stored: data, integrity, limits. The statement was undone. */
+const REFUSED_VALUES = /^(22|23|54)...$/;
 
 /** A plan with what the database gave it; null: there was nothing to write. */
 export interface WrittenPlan {
@@ -115,8 +118,9 @@ export class EventPublisher implements OnApplicationShutdown {
   }
 
   private async flush(taken: WaitingUnit[]): Promise<void> {
-    const units = taken.map(({ unit }) => unit);
-    const { plan, receipt } = await this.write(units);
+    const written = await this.writeOrPart(taken);
+    if (written === null) return;
+    const { plan, receipt } = written;
     const bodies = await this.repository.readBodies(storedEvents(plan));
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;
@@ -128,6 +132,17 @@ export class EventPublisher implements OnApplicationShutdown {
       waiting.resolve({ outcomes, replayed: planned.replayed });
     });
     if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
+  }
+
+  /** Null: the database refused the values of one unit, so each was flushed by itself, and that one fails alone. */
+  private async writeOrPart(taken: WaitingUnit[]): Promise<WrittenPlan | null> {
+    try {
+      return await this.write(taken.map(({ unit }) => unit));
+    } catch (error) {
+      if (taken.length === 1 || !isRefusedValue(error)) throw error;
+    }
+    for (const waiting of taken) await this.flush([waiting]).catch(waiting.reject);
+    return null;
   }
 
   private async write(units: PublishUnit[]): Promise<WrittenPlan> {
@@ -142,8 +157,16 @@ export class EventPublisher implements OnApplicationShutdown {
     return this.writeLocked(units);
   }
 
-  private writeLocked(units: PublishUnit[]): Promise<WrittenPlan> {
-    return this.database.transaction((manager) => this.publishLocked(units, manager));
+  /** Under the ledgers' locks only an idempotency key can still get its answer from elsewhere, and only once. */
+  private async writeLocked(units: PublishUnit[]): Promise<WrittenPlan> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.database.transaction((manager) => this.publishLocked(units, manager));
+      } catch (error) {
+        const mayPass = isTransient(error) || (error instanceof AppError && error.code === 'unavailable');
+        if (!mayPass || attempt === MAX_LOCKED_ATTEMPTS) throw error;
+      }
+    }
   }
 
   /**
@@ -159,6 +182,10 @@ export class EventPublisher implements OnApplicationShutdown {
     if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
     return { plan, receipt };
   }
+}
+
+function isRefusedValue(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && REFUSED_VALUES.test(String(error.code));
 }
 
 function ledgersOf(unit: PublishUnit): string[] {
