@@ -4,10 +4,11 @@ import type { Locale } from '../accounts/account.js';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
+import { parseJsonBody } from '../common/input/json-gate.js';
 import { AppConfig } from '../config/app-config.js';
 import { acceptEvent, type AcceptedEvent, type Publisher } from './accepted-event.js';
 import { EventCatalogue } from './event-catalogue.js';
-import { parseEventInput } from './event-input.js';
+import { parseEventInput, type EventInput } from './event-input.js';
 import type { InboxEvent } from './inbox.repository.js';
 
 /** Proves single events against their shape, the catalogue and the clock, whichever road they come by. */
@@ -21,8 +22,8 @@ export class EventAcceptance {
   ) {}
 
   /** @throws AppError what refuses the event. */
-  accept(input: unknown, tenant: Tenant, locale: Locale, publisher: Publisher): AcceptedEvent {
-    return acceptEvent(parseEventInput(input), tenant, locale, publisher, {
+  accept(input: EventInput, tenant: Tenant, locale: Locale, publisher: Publisher): AcceptedEvent {
+    return acceptEvent(input, tenant, locale, publisher, {
       catalogue: this.catalogue,
       nowMs: this.clock.now().getTime(),
       retentionDays: this.config.retentionDays,
@@ -36,10 +37,12 @@ export class EventAcceptance {
     return settings;
   }
 
+  /** An inbox takes any JSON, so its rows pass the gate of request bodies here. */
   async acceptFromInbox(row: InboxEvent): Promise<AcceptedEvent> {
+    const input = parseEventInput(parseJsonBody(Buffer.from(row.input)));
     const { locale } = await this.account(row.account_id);
     const isSystem = row.source === 'system';
-    return this.accept(row.input, { accountId: row.account_id, mode: row.mode }, locale, {
+    return this.accept(input, { accountId: row.account_id, mode: row.mode }, locale, {
       source: row.source,
       actor: { type: isSystem ? 'system' : 'admin', id: null, name: null },
       ip: null,

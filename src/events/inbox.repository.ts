@@ -9,7 +9,8 @@ export interface InboxEvent {
   readonly account_id: string;
   readonly mode: Mode;
   readonly source: 'platform' | 'system';
-  readonly input: unknown;
+  /** JSON as it was written. */
+  readonly input: string;
 }
 
 export interface InboxError {
@@ -23,7 +24,7 @@ export interface InboxError {
 const TAKE: Statement = {
   name: 'inbox_take',
   text: `
-    SELECT position, account_id, mode, source, input
+    SELECT position, account_id, mode, source, input::text AS input
     FROM signalpost.event_inbox
     WHERE error IS NULL
     ORDER BY position
