@@ -1,7 +1,12 @@
-import type request from 'supertest';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import request from 'supertest';
 import type { DataSource } from 'typeorm';
 import { decodeId, newUuid } from '../../src/common/ids.js';
-import { Service } from './service.js';
+import { createApp } from '../../src/create-app.js';
+import type { AppConfig } from '../../src/config/app-config.js';
+import { createDataSource } from '../../src/database/data-source.js';
+import { ENTITIES } from '../../src/entities.js';
+import { testConfig, workerDatabaseUrl } from '../setup/database.js';
 
 export interface ReadingAccount {
   readonly id: string;
@@ -18,27 +23,33 @@ export interface DeliveryEnd {
 
 /** A process that publishes and reads but sends nothing, so that deliveries stand still. */
 export class ReadingApp {
-  private constructor(private readonly service: Service) {}
+  private constructor(
+    private readonly config: AppConfig,
+    readonly dataSource: DataSource,
+    private readonly app: NestFastifyApplication,
+  ) {}
 
   static async start(environment: NodeJS.ProcessEnv = {}): Promise<ReadingApp> {
-    const ranges = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
-    return new ReadingApp(await Service.start({ environment: { ...ranges, ...environment } }));
+    const databaseUrl = await workerDatabaseUrl();
+    const config = testConfig(databaseUrl, {
+      ROLE: 'api',
+      WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8',
+      ...environment,
+    });
+    const dataSource = await createDataSource(config, databaseUrl, ENTITIES).initialize();
+    const app = await createApp(config, dataSource);
+    await app.listen(0, '127.0.0.1');
+    return new ReadingApp(config, dataSource, app);
   }
 
-  stop(): Promise<void> {
-    return this.service.stop();
-  }
-
-  get dataSource(): DataSource {
-    return this.service.dataSource;
-  }
-
-  get adminKey(): string {
-    return this.service.adminKey;
+  async stop(): Promise<void> {
+    await this.app.close();
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
   get(path: string, key: string | null, query: object = {}): request.Test {
-    return this.service.call('get', path, { key, query });
+    const call = request(this.app.getHttpServer()).get(path).query(query);
+    return key === null ? call : call.set('authorization', `Bearer ${key}`);
   }
 
   /** The ids of a list. */
@@ -48,20 +59,34 @@ export class ReadingApp {
   }
 
   post(path: string, key: string, body: object = {}): request.Test {
-    return this.service.call('post', path, { key, body });
+    return request(this.app.getHttpServer()).post(path).set('authorization', `Bearer ${key}`).send(body);
   }
 
   patch(path: string, key: string, body: object): request.Test {
-    return this.service.call('patch', path, { key, body });
+    return request(this.app.getHttpServer()).patch(path).set('authorization', `Bearer ${key}`).send(body);
   }
 
   delete(path: string, key: string): request.Test {
-    return this.service.call('delete', path, { key });
+    return request(this.app.getHttpServer()).delete(path).set('authorization', `Bearer ${key}`);
+  }
+
+  get adminKey(): string {
+    return this.config.adminKeys[0]!.key;
   }
 
   async makeAccount(): Promise<ReadingAccount> {
-    const { id, test, live } = await this.service.makeAccount({ name: 'Boutique Adjoua', live_publishing: true });
-    return { id, testKey: test.secretKey, liveKey: live.secretKey, testPublicKey: test.publicKey };
+    const { body } = await this.post('/v1/admin/accounts', this.adminKey, {
+      name: 'Boutique Adjoua',
+      live_publishing: true,
+    }).expect(201);
+    const keys = body.keys as { mode: string; public_key: { key: string }; secret_key: { key: string } }[];
+    const of = (mode: string) => keys.find((pair) => pair.mode === mode)!;
+    return {
+      id: body.account.id as string,
+      testKey: of('test').secret_key.key,
+      liveKey: of('live').secret_key.key,
+      testPublicKey: of('test').public_key.key,
+    };
   }
 
   /** Publishes one event; its fields as answered. */
