@@ -1,10 +1,10 @@
-import { KeysApp } from './support/keys-app.js';
+import { Service } from './support/service.js';
 
 const UNKNOWN_ACCOUNT = 'acct_01k96sd3k8e2r9wq6m4h0v5xtz';
 
 describe('Accounts', () => {
-  let service: KeysApp;
-  beforeAll(async () => (service = await KeysApp.start()));
+  let service: Service;
+  beforeAll(async () => (service = await Service.start()));
   afterAll(() => service.stop());
 
   const acting = (account: string, mode = 'live') => ({ 'signalpost-account': account, 'signalpost-mode': mode });

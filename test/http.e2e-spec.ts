@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type request from 'supertest';
 import { Readiness } from '../src/common/health/readiness.js';
-import { expectProblem, goodId, ThingApp } from './support/thing-app.js';
+import { expectProblem } from './support/problems.js';
+import { goodId, ThingApp } from './support/thing-app.js';
 
 const part = { amount: 1 };
 const id = goodId;

@@ -5,7 +5,7 @@ import { createDataSource } from '../src/database/data-source.js';
 import { IdempotencyUpkeep } from '../src/database/idempotency-upkeep.js';
 import { testConfig, workerDatabaseUrl } from './setup/database.js';
 import { Gate, held, startIdempotencyApp } from './support/idempotency-app.js';
-import { expectProblem } from './support/thing-app.js';
+import { expectProblem } from './support/problems.js';
 
 const account = '0198c0de-0000-7000-8000-000000000001';
 const otherAccount = '0198c0de-0000-7000-8000-000000000002';

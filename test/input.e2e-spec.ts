@@ -1,4 +1,5 @@
-import { expectProblem, goodId, ThingApp } from './support/thing-app.js';
+import { expectProblem } from './support/problems.js';
+import { goodId, ThingApp } from './support/thing-app.js';
 
 const part = { amount: 1 };
 const id = goodId;

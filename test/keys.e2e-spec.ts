@@ -1,5 +1,5 @@
 import { keyChecksum } from '../src/config/key-format.js';
-import { KeysApp, type MadeAccount, until } from './support/keys-app.js';
+import { type MadeAccount, Service, until } from './support/service.js';
 
 const PAGE = { origin: 'https://evil.example' };
 
@@ -14,9 +14,9 @@ interface ShownKey {
 }
 
 describe('API keys', () => {
-  let service: KeysApp;
+  let service: Service;
   let account: MadeAccount;
-  beforeAll(async () => (service = await KeysApp.start()));
+  beforeAll(async () => (service = await Service.start()));
   afterAll(() => service.stop());
   beforeEach(async () => (account = await service.makeAccount()));
 
@@ -261,8 +261,8 @@ describe('API keys', () => {
   });
 
   describe('several processes', () => {
-    let second: KeysApp;
-    beforeAll(async () => (second = await KeysApp.start(service.config)));
+    let second: Service;
+    beforeAll(async () => (second = await Service.start({ config: service.config })));
     afterAll(() => second.stop());
 
     const revokedAfterMs = async (): Promise<number> => {
@@ -322,8 +322,8 @@ describe('API keys', () => {
 });
 
 describe('Rate limits per key', () => {
-  let service: KeysApp;
-  beforeAll(async () => (service = await KeysApp.start(undefined, { RATE_LIMIT_PER_SECOND: '2' })));
+  let service: Service;
+  beforeAll(async () => (service = await Service.start({ environment: { RATE_LIMIT_PER_SECOND: '2' } })));
   afterAll(() => service.stop());
 
   it('pass the burst, then refuse with when to come back, and keep keys apart', async () => {

@@ -2,7 +2,7 @@ import { decodeId, encodeId, newUuid } from '../src/common/ids.js';
 import { Database } from '../src/database/database.js';
 import { LogWriter, type NewLog } from '../src/logs/log-writer.js';
 import { RequestLogger } from '../src/logs/request-logger.js';
-import { KeysApp, type MadeAccount } from './support/keys-app.js';
+import { type MadeAccount, Service } from './support/service.js';
 
 interface ShownLog {
   id: string;
@@ -16,10 +16,10 @@ interface ShownLog {
 const DAY_MS = 86_400_000;
 
 describe('Logs', () => {
-  let service: KeysApp;
+  let service: Service;
   let account: MadeAccount;
   let key: string;
-  beforeAll(async () => (service = await KeysApp.start(undefined, { RETENTION_DAYS: '30' })));
+  beforeAll(async () => (service = await Service.start({ environment: { RETENTION_DAYS: '30' } })));
   afterAll(() => service.stop());
   beforeEach(async () => {
     account = await service.makeAccount();

@@ -1,20 +1,13 @@
 import { verify } from 'node:crypto';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import request from 'supertest';
 import { Webhook } from 'standardwebhooks';
 import { decodeId } from '../src/common/ids.js';
-import type { AppConfig } from '../src/config/app-config.js';
-import { openDatabase, type OpenDatabase } from '../src/database/open-database.js';
 import { EndpointSettingsReader } from '../src/webhooks/endpoint-settings.js';
 import { EndpointDisabling } from '../src/webhooks/endpoint-disabling.js';
 import { signRequest } from '../src/webhooks/signature.js';
-import { WebhookEndpointEntity } from '../src/webhooks/webhook-endpoint.entity.js';
-import { testConfig, workerDatabaseUrl } from './setup/database.js';
-import { expectProblem } from './support/thing-app.js';
-import { FakeDns, startWebhooksApp } from './support/webhooks-app.js';
+import { FakeDns } from './support/fake-dns.js';
+import { expectProblem } from './support/problems.js';
+import { type MadeAccount, Service } from './support/service.js';
 
-const account = '0198c0de-0000-7000-8000-000000000001';
-const otherAccount = '0198c0de-0000-7000-8000-000000000002';
 const MISSING = 'we_01k96sd3k8e2r9wq6m4h0v5xtz';
 
 interface Endpoint {
@@ -27,60 +20,47 @@ interface Endpoint {
 }
 
 describe('/v1/webhook-endpoints', () => {
-  let config: AppConfig;
-  let database: OpenDatabase;
-  let app: NestFastifyApplication;
+  let service: Service;
+  let merchant: MadeAccount;
+  let other: MadeAccount;
+  let account: string;
   const dns = new FakeDns();
 
   beforeAll(async () => {
-    config = testConfig(await workerDatabaseUrl());
-    database = await openDatabase(config, [WebhookEndpointEntity]);
-    app = await startWebhooksApp(config, database.dataSource, dns);
+    service = await Service.start();
+    dns.answerFor(service);
     dns.addresses.set('shop.example', ['8.8.8.8']);
     dns.addresses.set('inside.example', ['8.8.8.8', '10.0.0.7']);
-  }, 60_000);
-  afterAll(async () => {
-    await app?.close();
-    await database?.close();
+    [merchant, other] = await Promise.all([service.makeAccount(), service.makeAccount()]);
+    account = decodeId('acct', merchant.id);
   });
+  afterAll(() => service.stop());
   beforeEach(async () => {
-    const tables = [
-      'webhook_endpoints',
-      'webhook_secrets',
-      'endpoint_lookup',
-      'lanes',
-      'ledgers',
-      'logs',
-      'event_types',
-    ];
-    await database.dataSource.query(`TRUNCATE ${tables.map((table) => `signalpost.${table}`).join(', ')}`);
-    await database.dataSource.query(
-      `INSERT INTO signalpost.ledgers (account_id, mode) SELECT a, m FROM unnest($1::uuid[]) a, unnest('{test,live}'::text[]) m`,
-      [[account, otherAccount]],
-    );
+    const tables = ['webhook_endpoints', 'webhook_secrets', 'endpoint_lookup', 'lanes', 'logs', 'event_types'];
+    await service.dataSource.query(`TRUNCATE ${tables.map((table) => `signalpost.${table}`).join(', ')}`);
   });
 
-  const call = (method: 'get' | 'post' | 'patch' | 'delete', path: string, caller = `${account}/test`) =>
-    request(app.getHttpServer())[method](`/v1/webhook-endpoints${path}`).set('caller', caller);
-  const create = (body: object, caller?: string) => call('post', '', caller).send(body);
+  const call = (method: 'get' | 'post' | 'patch' | 'delete', path: string, key = merchant.test.secretKey) =>
+    service.call(method, `/v1/webhook-endpoints${path}`, { key });
+  const create = (body: object, key?: string) => call('post', '', key).send(body);
   const input = (changes: object = {}) => ({
     url: 'https://shop.example/hook',
     event_types: ['payment.*'],
     ...changes,
   });
-  const created = async (changes: object = {}, caller?: string): Promise<Endpoint> => {
-    const response = await create(input(changes), caller).expect(201);
+  const created = async (changes: object = {}, key?: string): Promise<Endpoint> => {
+    const response = await create(input(changes), key).expect(201);
     return response.body as Endpoint;
   };
   const logged = async (): Promise<string[]> => {
-    const rows: { action: string }[] = await database.dataSource.query(
-      'SELECT action FROM signalpost.logs ORDER BY id',
+    const rows: { action: string }[] = await service.dataSource.query(
+      `SELECT action FROM signalpost.logs WHERE category = 'webhook' ORDER BY id`,
     );
     return rows.map(({ action }) => action);
   };
 
   it('creates an endpoint with every default of the contract, its lane and its log', async () => {
-    const endpoint = await created({}, `${account}/live`);
+    const endpoint = await created({}, merchant.live.secretKey);
     expect(endpoint).toEqual({
       id: expect.stringMatching(/^we_/) as string,
       object: 'webhook_endpoint',
@@ -104,7 +84,7 @@ describe('/v1/webhook-endpoints', () => {
       secret: expect.stringMatching(/^whsec_/) as string,
       warnings: [],
     });
-    const [lane] = await database.dataSource.query<object[]>('SELECT * FROM signalpost.lanes');
+    const [lane] = await service.dataSource.query<object[]>('SELECT * FROM signalpost.lanes');
     expect(lane).toMatchObject({ account_id: account, mode: 'live', endpoint_id: decodeId('we', endpoint.id) });
     expect(await logged()).toEqual(['webhook_endpoint.created']);
   });
@@ -158,7 +138,7 @@ describe('/v1/webhook-endpoints', () => {
 
   it('takes a registered type of the platform', async () => {
     expectProblem(await create(input({ event_types: ['payout.sent'] })), 422, 'invalid_input');
-    await database.dataSource.query(
+    await service.dataSource.query(
       `INSERT INTO signalpost.event_types (type, description) VALUES ('payout.sent', 'x')`,
     );
     await created({ event_types: ['payout.sent', 'payout.*', '*'] });
@@ -166,9 +146,9 @@ describe('/v1/webhook-endpoints', () => {
 
   it('opens the ranges of the setting to test mode, and no literal to live mode', async () => {
     await created({ url: 'http://127.0.0.1:4000/hook' });
-    const live = await create(input({ url: 'https://127.0.0.1/hook' }), `${account}/live`);
+    const live = await create(input({ url: 'https://127.0.0.1/hook' }), merchant.live.secretKey);
     expectProblem(live, 422, 'invalid_input', ['url: url_forbidden']);
-    const plain = await create(input({ url: 'http://shop.example/hook' }), `${account}/live`);
+    const plain = await create(input({ url: 'http://shop.example/hook' }), merchant.live.secretKey);
     expectProblem(plain, 422, 'invalid_input', ['url: url_forbidden']);
   });
 
@@ -181,21 +161,21 @@ describe('/v1/webhook-endpoints', () => {
 
   it('never crosses accounts or modes', async () => {
     const { id } = await created();
-    for (const caller of [`${otherAccount}/test`, `${account}/live`]) {
+    for (const key of [other.test.secretKey, merchant.live.secretKey]) {
       for (const missing of [id, MISSING]) {
-        expectProblem(await call('get', `/${missing}`, caller), 404, 'not_found');
-        expectProblem(await call('patch', `/${missing}`, caller).send({ description: 'x' }), 404, 'not_found');
-        expectProblem(await call('delete', `/${missing}`, caller), 404, 'not_found');
-        expectProblem(await call('get', `/${missing}/secret`, caller), 404, 'not_found');
-        expectProblem(await call('post', `/${missing}/rotate-secret`, caller).send({}), 404, 'not_found');
+        expectProblem(await call('get', `/${missing}`, key), 404, 'not_found');
+        expectProblem(await call('patch', `/${missing}`, key).send({ description: 'x' }), 404, 'not_found');
+        expectProblem(await call('delete', `/${missing}`, key), 404, 'not_found');
+        expectProblem(await call('get', `/${missing}/secret`, key), 404, 'not_found');
+        expectProblem(await call('post', `/${missing}/rotate-secret`, key).send({}), 404, 'not_found');
       }
-      expect((await call('get', '', caller)).body).toMatchObject({ data: [] });
+      expect((await call('get', '', key)).body).toMatchObject({ data: [] });
     }
     expectProblem(await call('get', '/evt_01k96sd3k8e2r9wq6m4h0v5xtz'), 422, 'invalid_input');
   });
 
   it('keeps to 50 endpoints in an account and mode, also for creations at once', async () => {
-    await database.dataSource.query(
+    await service.dataSource.query(
       `INSERT INTO signalpost.webhook_endpoints (account_id, mode, id, url, event_types)
        SELECT $1, 'test', gen_random_uuid(), 'https://shop.example/' || n, '{*}' FROM generate_series(1, 48) n`,
       [account],
@@ -203,7 +183,7 @@ describe('/v1/webhook-endpoints', () => {
     const responses = await Promise.all(Array.from({ length: 5 }, () => create(input())));
     expect(responses.map(({ status }) => status).sort()).toEqual([201, 201, 409, 409, 409]);
     expectProblem(await create(input()), 409, 'limit_reached');
-    await created({}, `${account}/live`);
+    await created({}, merchant.live.secretKey);
   });
 
   it('creates once with one Idempotency-Key, and never stores the secret', async () => {
@@ -212,7 +192,7 @@ describe('/v1/webhook-endpoints', () => {
     const again = await send().expect(201);
     expect(again.headers['idempotency-replayed']).toBe('true');
     expect(again.body).toEqual({ ...first, secret: null });
-    const kept: { response: object }[] = await database.dataSource.query(
+    const kept: { response: object }[] = await service.dataSource.query(
       'SELECT response::text FROM signalpost.idempotency_keys',
     );
     expect(JSON.stringify(kept)).not.toContain('whsec_');
@@ -252,7 +232,7 @@ describe('/v1/webhook-endpoints', () => {
     expect(disabled.body).toMatchObject({ status: 'disabled', disabled_reason: 'manual' });
     expect(disabled.body).not.toHaveProperty('recoverable_count');
     // A new epoch: what was unfinished is skipped, and enabling never revives it.
-    const rows = await database.dataSource.query<object[]>(
+    const rows = await service.dataSource.query<object[]>(
       'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
     );
     expect(rows).toEqual([{ epoch: 2, has_leftovers: true }]);
@@ -263,7 +243,7 @@ describe('/v1/webhook-endpoints', () => {
       disabled_at: null,
       recoverable_count: 0,
     });
-    const lanes: { gen: string }[] = await database.dataSource.query('SELECT gen FROM signalpost.lanes');
+    const lanes: { gen: string }[] = await service.dataSource.query('SELECT gen FROM signalpost.lanes');
     expect(lanes).toEqual([{ gen: '1' }]);
     expect(await logged()).toEqual([
       'webhook_endpoint.created',
@@ -276,14 +256,16 @@ describe('/v1/webhook-endpoints', () => {
     const { id } = await created();
     const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
     const disable = () =>
-      database.dataSource.transaction((manager) => app.get(EndpointDisabling).disable(ref, 'gone', 'en', manager));
+      service.dataSource.transaction((manager) =>
+        service.app.get(EndpointDisabling).disable(ref, 'gone', 'en', manager),
+      );
     expect((await Promise.all([disable(), disable()])).sort()).toEqual([false, true]);
     expect((await call('get', `/${id}`)).body).toMatchObject({ status: 'disabled', disabled_reason: 'gone' });
-    const rows = await database.dataSource.query<object[]>(
+    const rows = await service.dataSource.query<object[]>(
       'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
     );
     expect(rows).toEqual([{ epoch: 2, has_leftovers: true }]);
-    const inbox: object[] = await database.dataSource.query('SELECT input FROM signalpost.event_inbox');
+    const inbox: object[] = await service.dataSource.query('SELECT input FROM signalpost.event_inbox');
     const data = {
       endpoint_id: id,
       url: 'https://shop.example/hook',
@@ -300,7 +282,7 @@ describe('/v1/webhook-endpoints', () => {
     await call('delete', `/${id}`).expect(204);
     expectProblem(await call('delete', `/${id}`), 404, 'not_found');
     expectProblem(await call('get', `/${id}`), 404, 'not_found');
-    const rows = await database.dataSource.query<object[]>(
+    const rows = await service.dataSource.query<object[]>(
       'SELECT deleted_at, has_leftovers FROM signalpost.webhook_endpoints',
     );
     expect(rows).toEqual([{ deleted_at: expect.any(Date) as Date, has_leftovers: true }]);
@@ -319,10 +301,68 @@ describe('/v1/webhook-endpoints', () => {
     expect(await page(`?limit=1&ending_before=${ids[2]}`)).toEqual([1, true]);
   });
 
+  describe('callers', () => {
+    const restricted = async (...scopes: string[]) =>
+      (await service.makeRestrictedKey(merchant.test.secretKey, { scopes })).key;
+    const outcomes = async (id: string, key: string) => ({
+      list: await outcome(call('get', '', key)),
+      read: await outcome(call('get', `/${id}`, key)),
+      create: await outcome(create(input(), key)),
+      change: await outcome(call('patch', `/${id}`, key).send({ description: 'x' })),
+      secret: await outcome(call('get', `/${id}/secret`, key)),
+      rotate: await outcome(call('post', `/${id}/rotate-secret`, key)),
+      delete: await outcome(call('delete', `/${id}`, key)),
+    });
+    const outcome = async (request: ReturnType<typeof call>) => {
+      const { status, body } = await request;
+      return status < 400 ? status : `${status} ${body.code}`;
+    };
+    const all = (what: string) => ({
+      list: what,
+      read: what,
+      create: what,
+      change: what,
+      secret: what,
+      rotate: what,
+      delete: what,
+    });
+
+    it('public keys manage no endpoint', async () => {
+      const { id } = await created();
+      expect(await outcomes(id, merchant.test.publicKey)).toEqual(all('403 secret_key_required'));
+    });
+
+    it('a restricted key does what its scopes say, and reading endpoints is not reading their secrets', async () => {
+      const { id } = await created();
+      const none = all('403 insufficient_scope');
+      expect(await outcomes(id, await restricted('events:read'))).toEqual(none);
+      expect(await outcomes(id, await restricted('webhooks:read'))).toEqual({ ...none, list: 200, read: 200 });
+      expect(await outcomes(id, await restricted('read'))).toEqual({ ...none, list: 200, read: 200 });
+      expect(await outcomes(id, await restricted('webhook_secrets:read'))).toEqual({ ...none, secret: 200 });
+      const written = { create: 201, change: 200, rotate: 201, delete: 204 };
+      expect(await outcomes(id, await restricted('webhooks:write'))).toEqual({ ...none, ...written });
+    });
+
+    it('admin acts for an account that is suspended, whose own keys are refused', async () => {
+      const suspended = await service.makeAccount();
+      const { id } = await created({}, suspended.test.secretKey);
+      const path = `/v1/admin/accounts/${suspended.id}`;
+      await service.call('patch', path, { body: { status: 'suspended' } }).expect(200);
+      expect(await outcomes(id, suspended.test.secretKey)).toEqual(all('403 account_suspended'));
+      const acting = { 'signalpost-account': suspended.id, 'signalpost-mode': 'test', 'signalpost-actor': 'Zoe' };
+      const changed = await call('patch', `/${id}`, service.adminKey).set(acting).send({ description: 'seen' });
+      expect(changed.body).toMatchObject({ id, description: 'seen' });
+      const [log] = await service.dataSource.query<object[]>(
+        `SELECT actor_type, actor_name FROM signalpost.logs WHERE action = 'webhook_endpoint.updated'`,
+      );
+      expect(log).toEqual({ actor_type: 'admin', actor_name: 'Zoe' });
+    });
+  });
+
   describe('secrets', () => {
     const settings = async (id: string) => {
       const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
-      const [loaded] = await app.get(EndpointSettingsReader).load([ref]);
+      const [loaded] = await service.app.get(EndpointSettingsReader).load([ref]);
       return loaded!;
     };
     const signed = async (id: string, body: string) => {
@@ -371,7 +411,7 @@ describe('/v1/webhook-endpoints', () => {
     it('does not sign for an endpoint whose ciphertext was swapped for another’s, and still loads the others', async () => {
       const [a, b] = [await created(), await created()];
       const [idA, idB] = [decodeId('we', a.id), decodeId('we', b.id)];
-      await database.dataSource.query(
+      await service.dataSource.query(
         `UPDATE signalpost.webhook_secrets SET ciphertext =
            (SELECT ciphertext FROM signalpost.webhook_secrets WHERE endpoint_id = $2) WHERE endpoint_id = $1`,
         [idA, idB],

@@ -1,16 +1,12 @@
 import { Controller, Global, Module, Post, Req, Res, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { AppError } from '../../src/common/app-error.js';
 import { StringField } from '../../src/common/fields.js';
 import { HealthModule } from '../../src/common/health/health.module.js';
-import { createAdapter } from '../../src/common/http/adapter.js';
-import { configureHttp } from '../../src/common/http/configure-http.js';
 import { JsonBody } from '../../src/common/http/json-body.decorator.js';
-import { createLogger } from '../../src/common/logging.js';
 import { Metrics } from '../../src/common/metrics/metrics.js';
 import { Database } from '../../src/database/database.js';
 import { Idempotency } from '../../src/database/idempotency.js';
@@ -18,6 +14,7 @@ import { IdempotencyUpkeep } from '../../src/database/idempotency-upkeep.js';
 import { IdempotencyRepository } from '../../src/database/idempotency.repository.js';
 import { Singleton } from '../../src/database/singleton.js';
 import { Clock } from '../../src/common/clock.js';
+import { servePlainly } from './plain-app.js';
 
 class NoteBody {
   @StringField({ description: 'Text.', example: 'a' })
@@ -94,11 +91,5 @@ export async function startIdempotencyApp(dataSource: DataSource): Promise<NestF
     ],
   })
   class NoteModule {}
-  const module = await Test.createTestingModule({ imports: [NoteModule] }).compile();
-  const logger = createLogger({ level: 'silent' });
-  const app = module.createNestApplication<NestFastifyApplication>(createAdapter({ trustProxy: [] }));
-  app.useLogger(logger);
-  configureHttp(app, logger);
-  await app.listen(0, '127.0.0.1');
-  return app;
+  return servePlainly(NoteModule);
 }

@@ -13,7 +13,6 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
 import request from 'supertest';
 import { AppError } from '../../src/common/app-error.js';
@@ -29,13 +28,12 @@ import {
   TimeField,
 } from '../../src/common/fields.js';
 import { HealthModule } from '../../src/common/health/health.module.js';
-import { createAdapter } from '../../src/common/http/adapter.js';
-import { configureHttp } from '../../src/common/http/configure-http.js';
 import { IdParam } from '../../src/common/http/id-param.decorator.js';
 import { BodyLimit, JsonBody } from '../../src/common/http/json-body.decorator.js';
 import { createLogger } from '../../src/common/logging.js';
 import { Metrics } from '../../src/common/metrics/metrics.js';
 import { PageQuery, toPage, type Page } from '../../src/common/pagination.js';
+import { servePlainly } from './plain-app.js';
 
 class Part {
   @IntegerField({ description: 'Amount.', example: 1 })
@@ -157,12 +155,8 @@ export class ThingApp {
   app!: NestFastifyApplication;
 
   async start(): Promise<void> {
-    const module = await Test.createTestingModule({ imports: [ThingModule] }).compile();
     const logger = createLogger({ level: 'info', destination: { write: (line) => void (this.logged += line) } });
-    this.app = module.createNestApplication<NestFastifyApplication>(createAdapter({ trustProxy: [] }));
-    this.app.useLogger(logger);
-    configureHttp(this.app, logger);
-    await this.app.listen(0, '127.0.0.1');
+    this.app = await servePlainly(ThingModule, logger);
   }
 
   call(method: 'get' | 'post' | 'delete' | 'patch' | 'options', path: string): request.Test {
@@ -176,17 +170,4 @@ export class ThingApp {
   get(path: string): request.Test {
     return this.call('get', path).set('authorization', 'Bearer good');
   }
-}
-
-/** The whole shape of a problem; `fields` as `field: code`, in their order. */
-export function expectProblem(response: request.Response, status: number, code: string, fields?: string[]): void {
-  expect([response.status, (response.body as { code: string }).code]).toEqual([status, code]);
-  expect(response.headers['content-type']).toBe('application/problem+json');
-  expect(response.body).toMatchObject({
-    type: `/docs/errors#${code}`,
-    status,
-    request_id: response.headers['request-id'],
-  });
-  const errors = (response.body as { errors: { field: string; code: string }[] }).errors;
-  if (fields) expect(errors.map((error) => `${error.field}: ${error.code}`)).toEqual(fields);
 }
