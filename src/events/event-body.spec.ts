@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { encodeId, newUuid, typeIdTail, typeIdTime, uuidTime } from '../common/ids.js';
+import { renderEventBody, type EventBodyInput } from './event-body.js';
+import type { OperationState } from './operation-state.js';
+
+const NOW = Date.parse('2026-11-02T21:25:52.418Z');
+const accountId = newUuid(NOW);
+const eventId = newUuid(NOW);
+const snapshot: OperationState = {
+  id: 'col_93d8',
+  kind: 'collect',
+  status: 'failed',
+  version: 2,
+  amount: 1000,
+  currency: 'XOF',
+  reference: 'INV-1021',
+  channel: 'mtn_bj',
+  customer: { name: 'Adjoua N.', email: null, phone: '+22971510758' },
+  cause: { code: 'insufficient_funds', description: 'Balance too low' },
+  metadata: {},
+  createdAtMs: NOW,
+  updatedAtMs: NOW,
+};
+const input: EventBodyInput = {
+  accountId,
+  mode: 'live',
+  type: 'collect.failed',
+  source: 'platform',
+  externalId: 'led-99812',
+  occurredAtMs: NOW - 418,
+  operation: { snapshot, previousStatus: 'pending', stale: false },
+  data: { fee: 20 },
+};
+
+/** As publish_events.sql and assembleBody join the parts. */
+function assemble(given: EventBodyInput): string {
+  const { toSequence, toCreated, tail } = renderEventBody(given);
+  const suffix = typeIdTime(uuidTime(eventId)) + typeIdTail(eventId.replaceAll('-', '').slice(12));
+  return `{"id":"evt_${suffix}${toSequence}43${toCreated}${new Date(NOW).toISOString()}${tail}`;
+}
+
+describe("an event's body", () => {
+  it('is the example of the contract: the same keys in the same order, none left out', () => {
+    expect(assemble(input)).toBe(
+      JSON.stringify({
+        id: encodeId('evt', eventId),
+        object: 'event',
+        account: encodeId('acct', accountId),
+        mode: 'live',
+        type: 'collect.failed',
+        source: 'platform',
+        external_id: 'led-99812',
+        sequence: 43,
+        occurred_at: '2026-11-02T21:25:52.000Z',
+        created_at: '2026-11-02T21:25:52.418Z',
+        operation: {
+          id: 'col_93d8',
+          kind: 'collect',
+          status: 'failed',
+          previous_status: 'pending',
+          version: 2,
+          stale: false,
+          amount: 1000,
+          currency: 'XOF',
+          reference: 'INV-1021',
+          channel: 'mtn_bj',
+          customer: { name: 'Adjoua N.', email: null, phone: '+22971510758' },
+          cause: { code: 'insufficient_funds', description: 'Balance too low' },
+          metadata: {},
+        },
+        data: { fee: 20 },
+      }),
+    );
+  });
+
+  it('of a system event has null for the operation and the external id', () => {
+    const body = JSON.parse(assemble({ ...input, operation: null, externalId: null })) as object;
+    expect(body).toMatchObject({ operation: null, external_id: null });
+    expect(Object.keys(body)).toHaveLength(12);
+  });
+
+  it('is JSON of what was given, whatever stands in texts and data', () => {
+    const text = fc.string({ unit: 'grapheme' });
+    fc.assert(
+      fc.property(text, text, fc.dictionary(text, fc.jsonValue()), (externalId, name, given) => {
+        const data = JSON.parse(JSON.stringify(given)) as object;
+        const changed = { ...snapshot, reference: name, metadata: data as Record<string, unknown> };
+        const operation = { snapshot: changed, previousStatus: null, stale: true };
+        const body = JSON.parse(assemble({ ...input, externalId, operation, data })) as Record<string, unknown>;
+        expect(body).toMatchObject({ external_id: externalId, sequence: 43, data });
+        expect(body.operation).toMatchObject({ reference: name, metadata: data, stale: true, previous_status: null });
+      }),
+    );
+  });
+});
