@@ -45,6 +45,32 @@ const LOCK_FIRST: Statement = {
   text: `SELECT pg_advisory_xact_lock(hashtextextended('signalpost.accounts first', 0))`,
 };
 
+/*
+ * A suspended account's lanes sleep; its deliveries are due the moment it is active again. Parking compares `gen`, so a
+ * lane that is being given back meanwhile wakes too. Lock: the lanes by primary key in its order, as publishing does.
+ */
+const WAKE_LANES: Statement = {
+  name: 'accounts.wake_lanes',
+  text: `
+    WITH locked AS MATERIALIZED (
+      SELECT l.account_id, l.mode, l.endpoint_id
+      FROM signalpost.lanes l
+      WHERE l.account_id = $1
+      ORDER BY l.account_id, l.mode, l.endpoint_id
+      FOR NO KEY UPDATE
+    )
+    UPDATE signalpost.lanes AS target
+    SET gen = target.gen + 1, wake_at = CASE WHEN target.owner IS NULL THEN now() ELSE target.wake_at END
+    FROM locked
+    WHERE target.account_id = $1 AND target.mode = locked.mode AND target.endpoint_id = locked.endpoint_id`,
+};
+
+// A statement of its own: heard when the transaction commits.
+const NOTIFY_LANES: Statement = {
+  name: 'accounts.notify_lanes',
+  text: `SELECT pg_notify('signalpost_lanes', '')`,
+};
+
 @Injectable()
 export class AccountsRepository {
   constructor(private readonly database: Database) {}
@@ -76,11 +102,15 @@ export class AccountsRepository {
     return manager.findOneByOrFail(AccountEntity, { id: account.id });
   }
 
-  /** The account as changed; null when there is none. @throws AppError `external_id_conflict`. */
+  /** The account as changed, its lanes awake if it is active; null when there is none. @throws AppError `external_id_conflict`. */
   async update(id: string, change: AccountChange, manager: EntityManager): Promise<AccountEntity | null> {
     await translatingConflict(change.externalId, () =>
       manager.update(AccountEntity, { id }, { ...change, updatedAt: () => 'now()' }),
     );
+    if (change.status === 'active') {
+      await this.database.rows(WAKE_LANES, [id], manager);
+      await this.database.rows(NOTIFY_LANES, [], manager);
+    }
     return manager.findOneBy(AccountEntity, { id });
   }
 }

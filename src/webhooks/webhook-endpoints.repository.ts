@@ -50,6 +50,12 @@ const WAKE_LANE: Statement = {
     WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
 };
 
+// A statement of its own: heard when the transaction commits.
+const NOTIFY_LANES: Statement = {
+  name: 'webhook_endpoints.notify_lanes',
+  text: `SELECT pg_notify('signalpost_lanes', '')`,
+};
+
 const ANNOUNCE: Statement = {
   name: 'webhook_endpoints.announce',
   text: `SELECT pg_notify('${ENDPOINT_CHANGES_CHANNEL}', json_build_array($1::uuid, $2::text, $3::uuid)::text)`,
@@ -163,6 +169,7 @@ export class WebhookEndpointsRepository {
 
   async wakeLane({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<void> {
     await this.database.rows(WAKE_LANE, [accountId, mode, id], manager);
+    await this.database.rows(NOTIFY_LANES, [], manager);
   }
 
   /** A statement of its own: heard by every process when the transaction commits. */
