@@ -17,13 +17,16 @@ const FIND: Statement = {
 /**
  * Ends unfinished deliveries that a disabling or a deletion of their endpoint left behind, some at a time.
  * Lock: the rows deleted; a settle that comes later finds an ended delivery and records its attempt.
- * Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in one statement.
+ * Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in one statement, with the end that
+ * readers have been shown since the endpoint was disabled or deleted (delivery-rows.ts), to the millisecond.
  */
 const END_SOME: Statement = {
   name: 'leftovers_end_some',
   text: `
     WITH leftover AS (
-      SELECT q.account_id, q.mode, q.id, w.deleted_at IS NOT NULL AS is_deleted
+      SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped,
+             CASE WHEN q.endpoint_epoch < w.epoch THEN coalesce(w.disabled_at, w.updated_at) ELSE w.deleted_at END
+               AS ended_at
       FROM signalpost.webhook_endpoints w
       JOIN signalpost.pending_deliveries q
         ON q.account_id = w.account_id AND q.mode = w.mode AND q.endpoint_id = w.id
@@ -34,25 +37,29 @@ const END_SOME: Statement = {
       DELETE FROM signalpost.pending_deliveries q
       USING leftover
       WHERE q.account_id = $1 AND q.mode = leftover.mode AND q.id = leftover.id
-      RETURNING q.*, leftover.is_deleted
+      RETURNING q.*, leftover.is_skipped, leftover.ended_at
     )
     INSERT INTO signalpost.deliveries (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
       recovery_id, status, status_reason, attempt_count, ended_at)
     SELECT account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
-           recovery_id, CASE WHEN is_deleted THEN 'cancelled' ELSE 'skipped' END,
-           CASE WHEN is_deleted THEN 'endpoint_deleted' ELSE 'endpoint_disabled' END, attempt_count, clock_timestamp()
+           recovery_id, CASE WHEN is_skipped THEN 'skipped' ELSE 'cancelled' END,
+           CASE WHEN is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, attempt_count, ended_at
     FROM ended
     RETURNING id`,
 };
 
-/** Nothing is left, unless it was disabled again meanwhile. Lock: the endpoint's row. Index: primary key. */
+/**
+ * Nothing is left, unless it was disabled again meanwhile. Not before a publish that read the endpoint while it was
+ * enabled must have committed what it planned. Lock: the endpoint's row. Index: primary key.
+ */
 const MARK_DONE: Statement = {
   name: 'leftovers_mark_done',
   text: `
     UPDATE signalpost.webhook_endpoints w
     SET has_leftovers = false
     WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3
+      AND w.updated_at < now() - interval '1 minute'
       AND NOT EXISTS (
         SELECT FROM signalpost.pending_deliveries q
         WHERE q.account_id = $1 AND q.mode = $2 AND q.endpoint_id = $3
