@@ -6,9 +6,13 @@
 -- which is still due here. `recheck_waiting`: whether to look for deliveries that wait at `infinity` though nothing is
 -- before them any more (a new owner does not know).
 --
--- Answers a row for each delivery, then one for each lane owned, with `id` null, `due_at` the first time after now at
--- which one of its deliveries is due (null: none), its `gen`, and `open` false where its endpoint or account takes no
--- deliveries now. A lane without a row is another's.
+-- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet, gets
+-- nothing but its row. `retention_days`: deliveries of events older than this end here as `failed`, `expired`.
+--
+-- Answers a row for each delivery, then one for each lane owned, with `id` null, `due_in_ms` the time until
+-- the next of its deliveries is due (null: none), its `gen` as it was before its deliveries were read, so that what is
+-- added meanwhile shows as a change, its `rate_limit`, whether it is `failing`, and `open` false where its endpoint or
+-- account takes no deliveries now. A lane without a row is another's; without a living lease that is every lane.
 --
 -- Lock: acquired lanes to the end of the call, SKIP LOCKED. Index: primary keys and pending_deliveries_due. An ordered
 -- endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
@@ -24,13 +28,17 @@ CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   lane_endpoints uuid[],
   rooms integer[],
   recheck_waiting boolean[],
-  in_flight uuid[]
+  rate_limits integer[],
+  in_flight uuid[],
+  retention_days integer
 ) RETURNS TABLE (
   lane integer,
   id uuid,
-  due_at timestamptz,
+  due_in_ms double precision,
   gen bigint,
   open boolean,
+  rate_limit integer,
+  failing boolean,
   revision bigint,
   event_id uuid,
   event_type text,
@@ -58,7 +66,21 @@ DECLARE
   free record;
   ordered record;
   waiting record;
+  gens bigint[];
+  sendable integer;
+  -- The least id that an event within the retention can have.
+  oldest_event CONSTANT uuid := (
+    lpad(to_hex(greatest(0, extract(epoch FROM now() - retention_days * interval '1 day') * 1000)::bigint), 12, '0')
+    || '00000000000000000000')::uuid;
+  expired_lanes integer[] := '{}';
+  gone record;
+  follower record;
 BEGIN
+  PERFORM FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp();
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+
   -- Losing this row of claimed_batches in a crash of the server costs a count, never a delivery.
   PERFORM set_config('synchronous_commit', 'off', true);
 
@@ -68,14 +90,18 @@ BEGIN
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
     WHERE l.owner IS NULL
-      AND EXISTS (
-        SELECT FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp())
     FOR NO KEY UPDATE OF l SKIP LOCKED
   LOOP
     UPDATE signalpost.lanes AS target
     SET owner = dispatcher_token
     WHERE target.account_id = free.account_id AND target.mode = free.mode AND target.endpoint_id = free.endpoint_id;
   END LOOP;
+
+  SELECT array_agg(l.gen ORDER BY given.n)
+  INTO gens
+  FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
+  LEFT JOIN signalpost.lanes l
+    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id;
 
   -- The ordered lanes owned, of which followers are put to `infinity` and released.
   FOR ordered IN
@@ -129,8 +155,8 @@ BEGIN
 
   SELECT array_agg(given.n ORDER BY given.n, q.due_at, q.id), array_agg(q.id ORDER BY given.n, q.due_at, q.id)
   INTO claimed_lanes, claimed_ids
-  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms) WITH ORDINALITY
-    AS given (account_id, mode, endpoint_id, room, n)
+  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits) WITH ORDINALITY
+    AS given (account_id, mode, endpoint_id, room, rate_limit, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
   JOIN signalpost.webhook_endpoints w
@@ -147,33 +173,80 @@ BEGIN
         WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
           AND earlier.order_key = p.order_key AND earlier.endpoint_epoch = p.endpoint_epoch AND earlier.id < p.id))
     ORDER BY p.due_at, p.id
-    LIMIT given.room
+    LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
   ) AS q
   WHERE l.owner = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
 
   IF claimed_ids IS NOT NULL THEN
-    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
-    SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
-           array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
-    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-    JOIN signalpost.pending_deliveries q
-      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id;
-
     RETURN QUERY
-    SELECT c.lane, q.id, q.due_at, NULL::bigint, true, w.revision, q.event_id, q.event_type, q.operation_id,
-           q.attempt_count, q.first_attempt_at, e.body
+    SELECT c.lane, q.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, w.revision, q.event_id,
+           q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
     JOIN signalpost.pending_deliveries q
       ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
-    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id;
+    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id
+    WHERE q.event_id >= oldest_event;
+    GET DIAGNOSTICS sendable = ROW_COUNT;
+
+    IF sendable < cardinality(claimed_ids) THEN
+      FOR gone IN
+        SELECT c.lane, q.account_id, q.mode, q.id, q.endpoint_id, q.endpoint_epoch, q.order_key
+        FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+        JOIN signalpost.pending_deliveries q
+          ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+        WHERE q.event_id < oldest_event OR NOT EXISTS (
+          SELECT FROM signalpost.events e
+          WHERE e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id)
+      LOOP
+        BEGIN
+          INSERT INTO signalpost.deliveries AS target (
+            account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
+            recovery_id, status, status_reason, attempt_count, ended_at)
+          SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
+                 q.previous_delivery_id, q.recovery_id, 'failed', 'expired', q.attempt_count, clock_timestamp()
+          FROM signalpost.pending_deliveries q
+          WHERE q.account_id = gone.account_id AND q.mode = gone.mode AND q.id = gone.id;
+        EXCEPTION WHEN check_violation THEN
+          NULL; -- Its month of history was dropped with its event.
+        END;
+        DELETE FROM signalpost.pending_deliveries AS target
+        WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = gone.id;
+        expired_lanes := expired_lanes || gone.lane;
+        IF gone.order_key IS NOT NULL THEN
+          -- The next delivery of the operation, if it waits for this one.
+          SELECT p.id, p.due_at INTO follower
+          FROM signalpost.pending_deliveries p
+          WHERE p.account_id = gone.account_id AND p.mode = gone.mode AND p.endpoint_id = gone.endpoint_id
+            AND p.order_key = gone.order_key AND p.endpoint_epoch = gone.endpoint_epoch AND p.id > gone.id
+          ORDER BY p.id
+          LIMIT 1;
+          UPDATE signalpost.pending_deliveries AS target
+          SET due_at = now()
+          WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = follower.id
+            AND target.due_at = 'infinity';
+        END IF;
+      END LOOP;
+    END IF;
+
+    IF sendable > 0 THEN
+      INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+      SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
+             array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
+      FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+      JOIN signalpost.pending_deliveries q
+        ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+      HAVING count(*) > 0;
+    END IF;
   END IF;
 
   RETURN QUERY
-  SELECT given.n::integer, NULL::uuid, coming.due_at, l.gen,
-         w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.revision, NULL::uuid, NULL::text,
-         NULL::text, NULL::integer, NULL::timestamptz, NULL::text
+  SELECT given.n::integer, NULL::uuid,
+         CASE WHEN given.n = ANY (expired_lanes) THEN 0
+              ELSE extract(epoch FROM coming.due_at - clock_timestamp()) * 1000 END, gens[given.n],
+         w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
+         w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
@@ -184,7 +257,7 @@ BEGIN
     SELECT p.due_at
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.endpoint_epoch = w.epoch AND p.due_at > now()
+      AND p.endpoint_epoch = w.epoch AND p.due_at > now() AND p.due_at < 'infinity'
     ORDER BY p.due_at
     LIMIT 1
   ) AS coming ON true

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Mode } from '../auth/caller.js';
+import { AppConfig } from '../config/app-config.js';
 import { Database, type Statement } from '../database/database.js';
 import type { LaneId } from './lane-signals.js';
 import { settleArguments, type Settlement } from './settle-arguments.js';
@@ -10,12 +11,13 @@ export interface LaneClaim {
   readonly room: number;
   /** Whether to look for deliveries that wait for an earlier one which is gone: a new owner does not know. */
   readonly recheckWaiting: boolean;
+  /** Requests per second as the claimer knows it; a lane with another limit gives nothing until it is known. */
+  readonly rateLimit: number | null;
 }
 
 export interface ClaimedDelivery {
   readonly lane: LaneId;
   readonly id: string;
-  readonly dueAt: Date;
   /** The endpoint's revision; another one than before: its settings must be read again. */
   readonly revision: number;
   readonly eventId: string;
@@ -34,8 +36,12 @@ export interface LaneState {
   readonly gen: string;
   /** False where the endpoint or its account takes no deliveries now. */
   readonly isOpen: boolean;
-  /** When the next delivery that was not due will be; null: none. */
-  readonly nextDueAt: Date | null;
+  /** Requests per second; null: no limit. */
+  readonly rateLimit: number | null;
+  /** Whether a run of failures, unbroken by a success, is noted for the endpoint. */
+  readonly isFailing: boolean;
+  /** Milliseconds until the next delivery that was not due will be; null: none. */
+  readonly nextDueInMs: number | null;
 }
 
 export interface Claim {
@@ -48,7 +54,7 @@ export interface Claim {
 const CLAIM: Statement = {
   name: 'claim_deliveries',
   text: `SELECT * FROM signalpost.claim_deliveries($1::uuid, $2::bigint, $3::uuid[], $4::text[], $5::uuid[],
-    $6::integer[], $7::boolean[], $8::uuid[])`,
+    $6::integer[], $7::boolean[], $8::integer[], $9::uuid[], $10::integer)`,
 };
 
 /** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
@@ -125,9 +131,11 @@ const PARK: Statement = {
 interface ClaimRow {
   lane: number;
   id: string | null;
-  due_at: Date | null;
+  due_in_ms: number | null;
   gen: string;
   open: boolean;
+  rate_limit: number | null;
+  failing: boolean;
   revision: string;
   event_id: string;
   event_type: string;
@@ -146,7 +154,10 @@ interface LaneRow {
 /** The transitions of unfinished deliveries that a lane's owner makes, each one statement, fenced by its token. */
 @Injectable()
 export class LaneQueueRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly config: AppConfig,
+  ) {}
 
   async findReadyLanes(limit: number): Promise<LaneId[]> {
     const rows = await this.database.rows<LaneRow>(FIND_READY, [limit]);
@@ -166,13 +177,15 @@ export class LaneQueueRepository {
       ...laneColumns(claims.map((claim) => claim.lane)),
       claims.map((claim) => claim.room),
       claims.map((claim) => claim.recheckWaiting),
+      claims.map((claim) => claim.rateLimit),
       inFlight,
+      this.config.retentionDays,
     ]);
     const deliveries: ClaimedDelivery[] = [];
     const lanes: LaneState[] = [];
     for (const row of rows) {
       const { lane } = claims[row.lane - 1]!;
-      if (row.id === null) lanes.push({ lane, gen: row.gen, isOpen: row.open, nextDueAt: finite(row.due_at) });
+      if (row.id === null) lanes.push(toLaneState(row, lane));
       else deliveries.push(toClaimed(row, row.id, lane));
     }
     return { deliveries, lanes };
@@ -205,11 +218,21 @@ function toLaneId(row: LaneRow): LaneId {
   return [row.account_id, row.mode, row.endpoint_id];
 }
 
+function toLaneState(row: ClaimRow, lane: LaneId): LaneState {
+  return {
+    lane,
+    gen: row.gen,
+    isOpen: row.open,
+    rateLimit: row.rate_limit,
+    isFailing: row.failing,
+    nextDueInMs: row.due_in_ms,
+  };
+}
+
 function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
   return {
     lane,
     id,
-    dueAt: row.due_at!,
     revision: Number(row.revision),
     eventId: row.event_id,
     eventType: row.event_type,
@@ -218,9 +241,4 @@ function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
     firstAttemptAt: row.first_attempt_at,
     body: row.body,
   };
-}
-
-/** pg reads `infinity` as the number Infinity. */
-function finite(time: Date | number | null): Date | null {
-  return time instanceof Date ? time : null;
 }

@@ -31,7 +31,7 @@ export interface Settlement {
   readonly number: number;
   readonly attempt: AttemptRecord;
   readonly next: { readonly end: DeliveryEnd; readonly reason: EndReason | null } | { readonly waitMs: number };
-  /** Whether the endpoint's run of failures begins (true) or ends (false) here; null: it stays as it is. */
+  /** The endpoint's run of failures begins here, unless it has begun (true), or ends here (false); null: neither. */
   readonly failingBegins: boolean | null;
   readonly log: SettlementLog | null;
   /** An event of the system that follows, as its input; never about its own delivery. */
@@ -40,7 +40,10 @@ export interface Settlement {
 
 /** The parallel arrays of settle_deliveries after its first two parameters. */
 export function settleArguments(settlements: readonly Settlement[]): unknown[] {
-  const failing = settlements.filter(({ failingBegins }) => failingBegins !== null);
+  // In one order, as two settles at a time may lock the same endpoints.
+  const failing = settlements
+    .filter(({ failingBegins }) => failingBegins !== null)
+    .sort((a, b) => (a.lane[2] < b.lane[2] ? -1 : Number(a.lane[2] > b.lane[2])));
   const logged = settlements.flatMap(({ log }, index) => (log === null ? [] : [{ log, row: index + 1 }]));
   const events = settlements.flatMap(({ systemEvent }, index) =>
     systemEvent === null ? [] : [{ systemEvent, row: index + 1 }],

@@ -12,7 +12,7 @@ const GONE = 410;
 export interface OutcomeContext {
   readonly settings: EndpointSettings;
   readonly locale: Locale;
-  /** Whether the endpoint's deliveries have been failing, as far as this owner knows. */
+  /** Whether a run of failures is noted for the endpoint, as far as this owner knows. */
   readonly isFailing: boolean;
   /** Uniform in [0, 1). */
   readonly random: number;
@@ -33,7 +33,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     deliveryId: delivery.id,
     number,
     attempt: toRecord(result, succeeded),
-    failingBegins: succeeded === context.isFailing ? !succeeded : null,
+    failingBegins: succeeded ? (context.isFailing ? false : null) : true,
   };
   if (succeeded) {
     const matters = number > 1 || context.isFailing;

@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Locale } from '../accounts/account.js';
 import { AccountDirectory } from '../accounts/account-directory.js';
-import { Clock } from '../common/clock.js';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
@@ -12,11 +11,10 @@ import { DeliverySender } from './delivery-sender.js';
 import type { SessionPorts } from './dispatch-session.js';
 import { EndpointCache } from './endpoint-cache.js';
 
-/** The real world behind a session: PostgreSQL, the network, this process's clock. */
+/** The real world behind a session: PostgreSQL, the network, chance. */
 @Injectable()
 export class DispatchPorts implements SessionPorts {
   private readonly logger = new Logger('Dispatcher');
-  private readonly clock = new Clock();
 
   constructor(
     readonly queue: LaneQueueRepository,
@@ -46,14 +44,6 @@ export class DispatchPorts implements SessionPorts {
     this.logger.error(
       `Could not ${doing}; it is tried again: ${error instanceof Error ? error.message : String(error)}`,
     );
-  }
-
-  monotonicMs(): number {
-    return this.clock.monotonicMs();
-  }
-
-  nowMs(): number {
-    return this.clock.now().getTime();
   }
 
   random(): number {

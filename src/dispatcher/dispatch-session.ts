@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Locale } from '../accounts/account.js';
+import type { Clock } from '../common/clock.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
@@ -18,8 +20,6 @@ export interface SessionPorts {
   /** After an attempt took effect. */
   onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void;
   onError(error: unknown, doing: string): void;
-  monotonicMs(): number;
-  nowMs(): number;
   random(): number;
 }
 
@@ -30,6 +30,8 @@ export interface SessionLimits {
 
 const CLAIM_LANES = 200;
 const RETRY_MS = 200;
+/** A delivery that could not even be tried waits so long, lest it be claimed again at once. */
+const STUMBLE_MS = 1_000;
 
 /**
  * One lease's worth of dispatching: claims while there is room and work, sends, settles. It ends with its lease: then
@@ -40,15 +42,16 @@ export class DispatchSession {
   private readonly book: LaneBook;
   private readonly settler: Settler;
   private readonly abort = new AbortController();
-  private readonly failing = new Map<string, boolean>();
   private batch = 0;
-  private claiming = false;
+  /** While a claim is about to run or under way. */
+  private claiming: Promise<void> | null = null;
   private closing = false;
   private rateTimer: NodeJS.Timeout | undefined;
-  private idleWaiters: (() => void)[] = [];
+  private drained: () => void = () => undefined;
 
   constructor(
     private readonly ports: SessionPorts,
+    private readonly clock: Clock,
     limits: SessionLimits,
   ) {
     this.book = new LaneBook({ ...limits, claimLanes: CLAIM_LANES });
@@ -67,7 +70,7 @@ export class DispatchSession {
   /** There may be work on these lanes. */
   wake(lanes: readonly LaneId[]): void {
     if (this.closing) return;
-    this.book.wake(lanes, this.ports.monotonicMs());
+    this.book.wake(lanes, this.clock.monotonicMs());
     this.poke();
   }
 
@@ -76,20 +79,21 @@ export class DispatchSession {
     if (this.closing) return;
     if (this.book.size > 0) {
       const owned = await this.ports.queue.readOwned(this.token);
-      this.book.refresh(owned, this.ports.monotonicMs());
+      this.book.refresh(owned, this.clock.monotonicMs());
     }
     const room = this.book.capacity();
     if (room > 0) this.wake(await this.ports.queue.findReadyLanes(Math.min(room, CLAIM_LANES)));
     this.poke();
-    await this.park(this.book.idle(this.ports.monotonicMs()));
+    await this.park(this.book.beginParking(this.clock.monotonicMs()));
   }
 
-  /** Stops claiming and resolves when nothing is in the air; then gives every lane back. */
+  /** Stops claiming and resolves when nothing is in the air, or `end` is called; then gives every lane back. */
   async close(): Promise<void> {
     this.closing = true;
     clearTimeout(this.rateTimer);
-    if (this.book.inFlightCount > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
-    await this.park(this.book.idle(this.ports.monotonicMs(), true));
+    const ended = new Promise((resolve) => this.abort.signal.addEventListener('abort', resolve));
+    await Promise.race([this.drain(), ended]);
+    await this.park(this.book.beginParking(this.clock.monotonicMs(), true));
   }
 
   /** The lease is gone, or time is up: nothing of this may touch the network or the database any more. */
@@ -98,28 +102,27 @@ export class DispatchSession {
     clearTimeout(this.rateTimer);
     this.abort.abort();
     this.book.clear();
-    this.tellIdle();
   }
 
   /** After this turn of the event loop: a settle frees many places at once, and they are one claim's. */
   private poke(): void {
-    if (this.claiming || this.closing) return;
-    this.claiming = true;
-    setImmediate(() => void this.claimWhileUseful());
+    if (this.claiming !== null || this.closing) return;
+    this.claiming = this.claimWhileUseful();
   }
 
   private async claimWhileUseful(): Promise<void> {
+    await nextTurn();
     try {
       for (;;) {
         const capacity = this.book.capacity();
         if (this.closing || capacity <= 0) return;
-        const { claims, waitMs } = this.book.takeClaims(capacity, this.ports.monotonicMs());
+        const { claims, waitMs } = this.book.takeClaims(capacity, this.clock.monotonicMs());
         if (waitMs !== null) this.wakeIn(waitMs);
         if (claims.length === 0) return;
         await this.claim(claims);
       }
     } finally {
-      this.claiming = false;
+      this.claiming = null; // In the same turn as the last look: a poke after it must not be lost.
     }
   }
 
@@ -128,15 +131,14 @@ export class DispatchSession {
     try {
       const claim = await this.ports.queue.claim(this.token, batch, claims, [...this.book.inFlightIds()]);
       if (this.abort.signal.aborted) return;
-      const offsetMs = this.ports.nowMs() - this.ports.monotonicMs();
-      this.book.apply(claims, claim, this.ports.monotonicMs(), (time) => time.getTime() - offsetMs);
+      this.book.apply(claims, claim, this.clock.monotonicMs());
       if (claim.deliveries.length === 0) return;
       this.settler.openBatch(batch, claim.deliveries.length);
       for (const delivery of claim.deliveries) void this.deliver(delivery, batch);
     } catch (error) {
       this.book.giveBack(claims);
       this.ports.onError(error, 'claim');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     }
   }
 
@@ -151,17 +153,21 @@ export class DispatchSession {
     };
     try {
       const settings = await this.ports.settingsOf(delivery.lane, delivery.revision);
-      if (settings === null || this.abort.signal.aborted) {
+      if (this.abort.signal.aborted) return;
+      if (settings === null) {
         this.settler.release(batch);
         return;
       }
-      this.book.setRateLimit(lane, settings.rateLimit, this.ports.monotonicMs());
+      const locale = await this.ports.localeOf(delivery.lane[0]);
       const result = await this.ports.send(delivery, settings, this.abort.signal);
       endSend();
       if (this.abort.signal.aborted) return;
-      nextDueMs = await this.settle(delivery, batch, settings, result);
+      nextDueMs = await this.settle(lane, delivery, batch, { settings, locale, result });
     } catch (error) {
-      if (!(error instanceof LeaseLostError)) this.ports.onError(error, 'deliver');
+      if (error instanceof LeaseLostError) return;
+      this.ports.onError(error, 'deliver');
+      endSend();
+      await pause(STUMBLE_MS, undefined, { ref: false });
       this.settler.release(batch);
     } finally {
       endSend();
@@ -171,59 +177,57 @@ export class DispatchSession {
 
   /** Tries until it is written or the lease is lost; resolves with when the delivery is due again. */
   private async settle(
+    lane: Lane,
     delivery: ClaimedDelivery,
     batch: number,
-    settings: EndpointSettings,
-    result: SendResult,
+    { settings, locale, result }: { settings: EndpointSettings; locale: Locale; result: SendResult },
   ): Promise<number | null> {
-    const key = laneKey(delivery.lane);
-    const isFailing = this.failing.get(key) ?? settings.failingSince !== null;
-    const locale = await this.ports.localeOf(delivery.lane[0]);
+    const { isFailing } = lane;
     const judged = judgeAttempt(delivery, result, { settings, locale, isFailing, random: this.ports.random() });
-    if (judged.settlement.failingBegins !== null) this.failing.set(key, judged.settlement.failingBegins);
+    lane.isFailing = judged.settlement.failingBegins ?? isFailing;
     for (;;) {
       try {
         const tookEffect = await this.settler.settle(batch, judged.settlement);
         if (!tookEffect) return null;
         this.ports.onAttempt(delivery, result, judged);
         const { next } = judged.settlement;
-        return 'waitMs' in next ? this.ports.monotonicMs() + next.waitMs : null;
+        return 'waitMs' in next ? this.clock.monotonicMs() + next.waitMs : null;
       } catch (error) {
         if (error instanceof LeaseLostError || this.abort.signal.aborted) throw new LeaseLostError();
         this.ports.onError(error, 'settle');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS);
       }
     }
   }
 
   private finish(lane: Lane, deliveryId: string, nextDueMs: number | null): void {
-    this.book.finish(lane, deliveryId, this.ports.monotonicMs(), nextDueMs);
-    if (this.book.inFlightCount === 0) this.tellIdle();
+    this.book.finish(lane, deliveryId, this.clock.monotonicMs(), nextDueMs);
+    if (this.book.inFlightCount === 0) this.drained();
     this.poke();
+  }
+
+  /** Until nothing is in the air. */
+  private async drain(): Promise<void> {
+    await this.claiming; // What it brings is in the air, too.
+    if (this.book.inFlightCount > 0) await new Promise<void>((resolve) => (this.drained = resolve));
   }
 
   private async park(lanes: readonly Lane[]): Promise<void> {
     if (lanes.length === 0) return;
-    const seen = new Map(lanes.map((lane) => [lane.key, lane.wakeCount]));
-    const parked = await this.ports.queue.park(
-      this.token,
-      lanes.map(({ id, isOpen }) => ({ lane: id, isOpen })),
-    );
-    for (const id of parked) {
-      const lane = this.book.get(laneKey(id));
-      this.failing.delete(laneKey(id));
-      if (lane === undefined) continue;
-      this.book.drop(lane);
-      if (lane.wakeCount !== seen.get(lane.key)) this.wake([id]); // Work came while it was being given back.
+    const parked = new Set<string>();
+    try {
+      const wanted = lanes.map(({ id, isOpen }) => ({ lane: id, isOpen }));
+      for (const id of await this.ports.queue.park(this.token, wanted)) parked.add(laneKey(id));
+    } finally {
+      for (const lane of lanes) {
+        this.book.endParking(lane, parked.has(lane.key));
+      }
+      this.poke();
     }
   }
 
   private wakeIn(waitMs: number): void {
     clearTimeout(this.rateTimer);
     this.rateTimer = setTimeout(() => this.poke(), Math.max(1, Math.ceil(waitMs)));
-  }
-
-  private tellIdle(): void {
-    this.idleWaiters.splice(0).forEach((resolve) => resolve());
   }
 }

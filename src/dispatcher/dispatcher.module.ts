@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { Clock } from '../common/clock.js';
 import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
@@ -9,6 +8,7 @@ import { CrashSweeper } from './crash-sweeper.js';
 import { DeliverySender } from './delivery-sender.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { Dispatcher } from './dispatcher.js';
+import { DispatcherGauges } from './dispatcher-gauges.js';
 import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
 import { EndpointCache } from './endpoint-cache.js';
 import { LeftoversJob } from './leftovers-job.js';
@@ -18,11 +18,11 @@ import { LeftoversJob } from './leftovers-job.js';
   imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
   providers: [
     AttemptObserver,
-    Clock,
     CrashSweeper,
     DeliverySender,
     DispatchPorts,
     Dispatcher,
+    DispatcherGauges,
     DispatcherWakeUps,
     EndpointCache,
     LeftoversJob,

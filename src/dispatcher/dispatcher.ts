@@ -1,8 +1,7 @@
 import { hostname } from 'node:os';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { Gauge } from 'prom-client';
-import { Metrics } from '../common/metrics/metrics.js';
+import { Clock } from '../common/clock.js';
 import { AppConfig } from '../config/app-config.js';
 import { DispatcherLeaseRepository, LEASE_SECONDS } from '../deliveries/dispatcher-lease.repository.js';
 import { DispatchPorts } from './dispatch-ports.js';
@@ -13,7 +12,8 @@ const POLL_MS = 500;
 const HEARTBEAT_MS = 2_000;
 /** Senders stop this long before the database may give their lanes to others. */
 const LEASE_MARGIN_MS = 1_000;
-const SHUTDOWN_MS = 15_000;
+/** What is in the air gets this long to end when the process does; then it is left due. */
+const SHUTDOWN_MS = 12_000;
 
 /**
  * The running dispatcher of this process: keeps a lease alive, wakes its session when a commit of this process or a
@@ -35,20 +35,15 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly leases: DispatcherLeaseRepository,
     private readonly config: AppConfig,
     private readonly wakeUps: DispatcherWakeUps,
-    metrics: Metrics,
-  ) {
-    const registers = [metrics.registry];
-    const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect: function () {
-          this.set(read());
-        },
-      });
-    gauge('dispatcher_in_flight', 'Deliveries of this process in the air.', () => this.session?.inFlight ?? 0);
-    gauge('dispatcher_lanes', 'Lanes that this process holds.', () => this.session?.ownedLanes ?? 0);
+    private readonly clock: Clock,
+  ) {}
+
+  get inFlight(): number {
+    return this.session?.inFlight ?? 0;
+  }
+
+  get ownedLanes(): number {
+    return this.session?.ownedLanes ?? 0;
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -62,13 +57,16 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     this.wakeUps.unsubscribe();
-    await Promise.allSettled([this.polling, this.beating]);
     const session = this.session;
-    if (session === null) return;
+    if (session === null) {
+      await this.beating;
+      return;
+    }
     const timer = setTimeout(() => session.end(), SHUTDOWN_MS);
     const beat = setInterval(() => void this.leases.extend(session.token).catch(() => undefined), HEARTBEAT_MS);
     try {
       await session.close();
+      await Promise.all([this.polling, this.beating]);
       await this.leases.unregister(session.token);
     } catch (error) {
       this.logger.error(`The lease was left to run out: ${(error as Error).message}`);
@@ -88,7 +86,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   @Interval(POLL_MS)
   async tick(): Promise<void> {
-    if (this.session !== null && this.ports.monotonicMs() > this.leaseEndsMs)
+    if (this.session !== null && this.clock.monotonicMs() > this.leaseEndsMs)
       this.lose('it could not be extended in time');
     await this.poll();
   }
@@ -117,13 +115,17 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async beat(): Promise<void> {
-    const startedMs = this.ports.monotonicMs();
+    const startedMs = this.clock.monotonicMs();
     try {
       if (this.session === null) {
         const { dispatchConcurrency: concurrency, endpointConcurrency: laneConcurrency } = this.config;
-        const session = new DispatchSession(this.ports, { concurrency, laneConcurrency });
+        const session = new DispatchSession(this.ports, this.clock, { concurrency, laneConcurrency });
         await this.leases.register(session.token, `${hostname()}:${process.pid}`);
         this.session = session;
+        if (this.stopped) {
+          await this.leases.unregister(session.token);
+          this.session = null;
+        }
         void this.poll();
       } else if (!(await this.leases.extend(this.session.token))) {
         this.lose('another process found it run out');

@@ -13,6 +13,10 @@ export interface Lane {
   readonly key: string;
   isOwned: boolean;
   isOpen: boolean;
+  /** A claim of it is under way; it must not be given back then. */
+  isClaiming: boolean;
+  /** It is being given back; nothing may be claimed of it then, for another may own it already. */
+  isParking: boolean;
   /** Rises whenever there may be work; a claim has seen the work of the count that it began with. */
   wakeCount: number;
   seenWakeCount: number;
@@ -20,6 +24,8 @@ export interface Lane {
   /** By this process's clock; null: nothing waits. */
   nextDueMs: number | null;
   recheckWaiting: boolean;
+  /** Whether a run of failures is noted for the endpoint, as far as its owner knows. */
+  isFailing: boolean;
   idleSinceMs: number;
   /** Claimed and not settled. */
   readonly inFlight: Set<string>;
@@ -93,7 +99,7 @@ export class LaneBook {
     this.wakeDue(nowMs);
   }
 
-  wakeDue(nowMs: number): void {
+  private wakeDue(nowMs: number): void {
     for (const lane of this.lanes.values()) {
       if (lane.nextDueMs !== null && lane.nextDueMs <= nowMs) {
         lane.nextDueMs = null;
@@ -105,34 +111,40 @@ export class LaneBook {
   /** The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. */
   takeClaims(capacity: number, nowMs: number): { claims: LaneClaim[]; waitMs: number | null } {
     const claims: LaneClaim[] = [];
-    const throttled: Lane[] = [];
+    const held: Lane[] = [];
     let left = capacity;
     let waitMs: number | null = null;
     const share = Math.max(1, Math.ceil(capacity / Math.max(1, Math.min(this.turnCount(), this.limits.claimLanes))));
     while (left > 0 && claims.length < this.limits.claimLanes) {
       const lane = this.nextTurn();
       if (lane === null) break;
+      if (lane.isParking) {
+        held.push(lane);
+        continue;
+      }
       const { laneConcurrency } = this.limits;
       const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size;
       const concurrencyRoom = Math.min(laneConcurrency - lane.sending, unsettledRoom);
       if (concurrencyRoom <= 0) continue; // The end of a request or a settle gives the lane its turn again.
       const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
       if (rateRoom <= 0) {
-        throttled.push(lane);
+        held.push(lane);
         waitMs = Math.min(waitMs ?? Infinity, lane.rate!.waitMs());
         continue;
       }
       const room = Math.min(concurrencyRoom, rateRoom, left, share);
       lane.seenWakeCount = lane.wakeCount;
-      claims.push({ lane: lane.id, room, recheckWaiting: lane.recheckWaiting || !lane.isOwned });
+      lane.isClaiming = true;
+      const recheckWaiting = lane.recheckWaiting || !lane.isOwned;
+      claims.push({ lane: lane.id, room, recheckWaiting, rateLimit: lane.rateLimit });
       left -= room;
     }
-    throttled.forEach((lane) => this.queueTurn(lane));
+    held.forEach((lane) => this.queueTurn(lane));
     return { claims, waitMs };
   }
 
-  /** Takes in what a claim found; `clockMs` turns a time of the database into one of this process. */
-  apply(claims: readonly LaneClaim[], claim: Claim, nowMs: number, clockMs: (time: Date) => number): void {
+  /** Takes in what a claim found. */
+  apply(claims: readonly LaneClaim[], claim: Claim, nowMs: number): void {
     const counts = new Map<string, number>();
     for (const { lane: id, id: deliveryId } of claim.deliveries) {
       const lane = this.lanes.get(laneKey(id))!;
@@ -148,19 +160,23 @@ export class LaneBook {
       const lane = this.lanes.get(key);
       const state = states.get(key);
       if (lane === undefined) continue;
+      lane.isClaiming = false;
       if (state === undefined) {
         this.drop(lane); // Another dispatcher's.
         continue;
       }
       const count = counts.get(key) ?? 0;
+      if (!lane.isOwned) lane.isFailing = state.isFailing; // Afterwards only its owner's settles change it.
       lane.isOwned = true;
       lane.isOpen = state.isOpen;
       lane.gen = state.gen;
       lane.recheckWaiting = false;
       lane.rate?.take(count);
-      lane.nextDueMs = state.nextDueAt === null ? null : clockMs(state.nextDueAt);
+      const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
+      lane.nextDueMs = state.nextDueInMs === null ? null : nowMs + state.nextDueInMs;
       if (count > 0) lane.idleSinceMs = nowMs;
-      if (state.isOpen && (count === room || lane.wakeCount > lane.seenWakeCount)) this.queueTurn(lane);
+      const mayHaveMore = count === room || isRateNew || lane.wakeCount > lane.seenWakeCount;
+      if (state.isOpen && mayHaveMore) this.queueTurn(lane);
     }
   }
 
@@ -168,14 +184,18 @@ export class LaneBook {
   giveBack(claims: readonly LaneClaim[]): void {
     for (const { lane: id } of claims) {
       const lane = this.lanes.get(laneKey(id));
-      if (lane !== undefined) this.queueTurn(lane);
+      if (lane === undefined) continue;
+      lane.isClaiming = false;
+      this.queueTurn(lane);
     }
   }
 
-  setRateLimit(lane: Lane, perSecond: number | null, nowMs: number): void {
-    if (lane.rateLimit === perSecond) return;
+  /** True when it is another one, so that the claim that told it brought nothing (or, with none now, may bring more). */
+  private setRateLimit(lane: Lane, perSecond: number | null, nowMs: number): boolean {
+    if (lane.rateLimit === perSecond) return false;
     lane.rateLimit = perSecond;
     lane.rate = perSecond === null ? null : new RateGate(perSecond, nowMs);
+    return true;
   }
 
   /** A request of the lane has ended. */
@@ -193,15 +213,26 @@ export class LaneBook {
     if (lane.isOpen) this.queueTurn(lane);
   }
 
-  /** Owned lanes with nothing to do now. */
-  idle(nowMs: number, evenFresh = false): Lane[] {
-    const turns = (lane: Lane) => this.turns.get(lane.id[0])?.has(lane.key) ?? false;
-    return [...this.lanes.values()].filter(
-      (lane) =>
-        lane.isOwned &&
-        lane.inFlight.size === 0 &&
-        (evenFresh || ((!turns(lane) || !lane.isOpen) && nowMs - lane.idleSinceMs >= (lane.isOpen ? IDLE_MS : 0))),
-    );
+  /** Owned lanes with nothing to do now, to be given back: from here to `endParking` nothing is claimed of them. */
+  beginParking(nowMs: number, evenFresh = false): Lane[] {
+    const lanes = [...this.lanes.values()].filter((lane) => this.isIdle(lane, nowMs, evenFresh));
+    for (const lane of lanes) lane.isParking = true;
+    return lanes;
+  }
+
+  /** The lane is gone where `isParked`, unless work came meanwhile: then it is to be taken anew. */
+  endParking(lane: Lane, isParked: boolean): void {
+    lane.isParking = false;
+    if (!isParked || this.lanes.get(lane.key) !== lane) return;
+    const hasTurn = this.hasTurn(lane) && lane.isOpen;
+    this.drop(lane);
+    if (hasTurn) this.wake([lane.id], lane.idleSinceMs);
+  }
+
+  private isIdle(lane: Lane, nowMs: number, evenFresh: boolean): boolean {
+    if (!lane.isOwned || lane.inFlight.size > 0 || lane.isClaiming || lane.isParking) return false;
+    if (evenFresh || !lane.isOpen) return true;
+    return !this.hasTurn(lane) && nowMs - lane.idleSinceMs >= IDLE_MS;
   }
 
   drop(lane: Lane): void {
@@ -221,11 +252,14 @@ export class LaneBook {
       key: laneKey(id),
       isOwned: false,
       isOpen: true,
+      isClaiming: false,
+      isParking: false,
       wakeCount: 0,
       seenWakeCount: 0,
       gen: null,
       nextDueMs: null,
       recheckWaiting: true,
+      isFailing: false,
       idleSinceMs: nowMs,
       inFlight: new Set(),
       sending: 0,
@@ -236,7 +270,12 @@ export class LaneBook {
     return lane;
   }
 
+  private hasTurn(lane: Lane): boolean {
+    return this.turns.get(lane.id[0])?.has(lane.key) ?? false;
+  }
+
   private queueTurn(lane: Lane): void {
+    if (this.lanes.get(lane.key) !== lane) return; // Dropped; what was in the air for it has ended.
     const [account] = lane.id;
     let ofAccount = this.turns.get(account);
     if (ofAccount === undefined) {

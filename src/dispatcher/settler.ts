@@ -47,6 +47,7 @@ export class Settler {
   /** A delivery of the batch that was not sent: nothing to settle, but the batch counts one less. */
   release(batch: number): void {
     this.countDown(batch);
+    this.schedule();
   }
 
   private schedule(): void {
@@ -54,7 +55,7 @@ export class Settler {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      while (this.settles < MAX_SETTLES && this.waiting.length > 0) {
+      while (this.settles < MAX_SETTLES && (this.waiting.length > 0 || this.finished.length > 0)) {
         this.settles += 1;
         void this.run(this.waiting.splice(0, SETTLE_ROWS));
       }
@@ -74,8 +75,8 @@ export class Settler {
       const tookEffect = new Set(settled);
       group.forEach(({ resolve }, index) => resolve(tookEffect.has(index)));
     } catch (error) {
-      this.finished.push(...finished);
       group.forEach(({ batch }) => this.open.set(batch, (this.open.get(batch) ?? 0) + 1));
+      this.finished.push(...finished.filter((batch) => !this.open.has(batch)));
       group.forEach(({ reject }) => reject(error));
     } finally {
       this.settles -= 1;
