@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { AdminModule } from './admin/admin.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { ClockModule } from './common/clock.module.js';
 import { HealthModule } from './common/health/health.module.js';
 import { MetricsModule } from './common/metrics/metrics.module.js';
 import type { AppConfig } from './config/app-config.js';
@@ -36,6 +37,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
+        ClockModule,
         HealthModule,
         MetricsModule,
         ScheduleModule.forRoot(),

@@ -1,12 +1,11 @@
 import { Module } from '@nestjs/common';
-import { Clock } from '../common/clock.js';
 import { AccountChanges } from './account-changes.js';
 import { AccountDirectory } from './account-directory.js';
 import { AccountsRepository } from './accounts.repository.js';
 import { AccountsService } from './accounts.service.js';
 
 @Module({
-  providers: [Clock, AccountChanges, AccountDirectory, AccountsRepository, AccountsService],
+  providers: [AccountChanges, AccountDirectory, AccountsRepository, AccountsService],
   exports: [AccountChanges, AccountDirectory, AccountsService],
 })
 export class AccountsModule {}

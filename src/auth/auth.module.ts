@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { Clock } from '../common/clock.js';
 import { AccessGuard } from './access.guard.js';
 import { ActingAccount } from './acting-account.js';
 import { BrowserGate } from './browser/browser-gate.js';
@@ -20,7 +19,6 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
 @Module({
   imports: [AccountsModule, DiscoveryModule],
   providers: [
-    Clock,
     ActingAccount,
     AdminKeyVerifier,
     Authenticator,

@@ -1,6 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Clock } from '../common/clock.js';
 import { Database } from './database.js';
 import { DatabaseReadiness } from './database-readiness.js';
 import { Listener } from './listener.js';
@@ -19,7 +18,6 @@ export class DatabaseModule {
       providers: [
         { provide: DataSource, useValue: dataSource },
         { provide: Database, useFactory: () => new Database(dataSource) },
-        Clock,
         DatabaseReadiness,
         Listener,
         Singleton,

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { Clock } from '../common/clock.js';
 import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
@@ -11,7 +10,6 @@ import { LeftoversRepository } from './leftovers.repository.js';
 @Module({
   controllers: [DeliveriesController],
   providers: [
-    Clock,
     DeliveriesQueryRepository,
     DeliveriesService,
     DispatcherLeaseRepository,

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
-import { Clock } from '../common/clock.js';
 import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
@@ -29,7 +28,6 @@ import { TimelineService } from './timeline.service.js';
   imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
   controllers: [PublishController, EventsController, OperationsController, EventTypesController],
   providers: [
-    Clock,
     EventAcceptance,
     EventCatalogue,
     EventTypesRepository,

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { AuthModule } from '../auth/auth.module.js';
-import { Clock } from '../common/clock.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { ExposureReporter } from './exposure-reporter.js';
 import { KeyIssuer } from './key-issuer.js';
@@ -15,7 +14,7 @@ import { SystemEventsRepository } from './system-events.repository.js';
 @Module({
   imports: [AccountsModule, AuthModule, LogsModule],
   controllers: [KeysController, OwnAccountController],
-  providers: [Clock, ExposureReporter, KeyIssuer, KeyJournal, KeysRepository, KeysService, SystemEventsRepository],
+  providers: [ExposureReporter, KeyIssuer, KeyJournal, KeysRepository, KeysService, SystemEventsRepository],
   exports: [KeyIssuer, KeysService],
 })
 export class KeysModule {}

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
-import { Clock } from '../common/clock.js';
 import { LogWriter } from './log-writer.js';
 import { LogsController } from './logs.controller.js';
 import { LogsRepository } from './logs.repository.js';
@@ -11,7 +10,7 @@ import { RequestLogger } from './request-logger.js';
 @Module({
   imports: [AuthModule],
   controllers: [LogsController],
-  providers: [Clock, LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook],
+  providers: [LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook],
   exports: [LogsService, LogWriter, RequestLogger],
 })
 export class LogsModule {}

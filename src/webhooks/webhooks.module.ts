@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { Clock } from '../common/clock.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { Destinations } from './destinations.js';
 import { EndpointDisabling } from './endpoint-disabling.js';
@@ -20,7 +19,6 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
   imports: [LogsModule],
   controllers: [WebhookEndpointsController, EndpointSecretsController],
   providers: [
-    Clock,
     Destinations,
     EndpointDisabling,
     EndpointInput,
