@@ -28,7 +28,7 @@ export class LinearPattern {
     const seenAt = new Int32Array(this.steps.length).fill(-1);
     const answers = new Uint8Array(this.atoms.length);
     let arrived: number[] = [];
-    for (let index = 0; ; ) {
+    for (let index = 0; ;) {
       const isEnd = index >= text.length;
       const waiting = this.follow([...arrived, 0], index, isEnd, seenAt);
       if (waiting === null) return true;
