@@ -243,8 +243,8 @@ BEGIN
 
   RETURN QUERY
   SELECT given.n::integer, NULL::uuid,
-         CASE WHEN given.n = ANY (expired_lanes) THEN 0
-              ELSE extract(epoch FROM coming.due_at - clock_timestamp()) * 1000 END, gens[given.n],
+         (CASE WHEN given.n = ANY (expired_lanes) THEN 0
+              ELSE extract(epoch FROM coming.due_at - clock_timestamp()) * 1000 END)::double precision, gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
          w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
