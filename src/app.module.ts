@@ -3,6 +3,7 @@ import { ScheduleModule } from '@nestjs/schedule';
 import type { DataSource } from 'typeorm';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { AdminModule } from './admin/admin.module.js';
+import { AdminEventTypesModule } from './admin/event-types.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ClockModule } from './common/clock.module.js';
 import { HealthModule } from './common/health/health.module.js';
@@ -27,6 +28,7 @@ const FEATURES = [
   EventsModule,
   KeysModule,
   AdminModule,
+  AdminEventTypesModule,
 ];
 
 /** The whole service on an open database. Every role has the same modules, but only some dispatch. */

@@ -36,7 +36,7 @@ export interface AcceptedEvent {
 }
 
 export interface AcceptanceRules {
-  readonly catalogue: Pick<EventCatalogue, 'find' | 'nearest'>;
+  readonly catalogue: Pick<EventCatalogue, 'find' | 'nearest' | 'dataErrors'>;
   readonly nowMs: number;
   readonly retentionDays: number;
 }
@@ -56,6 +56,9 @@ export function acceptEvent(
   rules: AcceptanceRules,
 ): AcceptedEvent {
   checkType(input.type, publisher, rules.catalogue);
+  const data = input.data ?? {};
+  const dataErrors = rules.catalogue.dataErrors(input.type, data);
+  if (dataErrors.length > 0) throw AppError.invalid(dataErrors);
   const externalId = input.external_id ?? null;
   return {
     tenant,
@@ -66,7 +69,7 @@ export function acceptEvent(
     contentHash: externalId === null ? null : contentHash(input),
     occurredAtMs: parseOccurredAt(input.occurred_at, rules.nowMs, rules.retentionDays),
     operation: reportOf(input),
-    data: input.data ?? {},
+    data,
   };
 }
 

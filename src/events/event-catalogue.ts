@@ -1,20 +1,28 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import type { FieldError } from '../common/app-error.js';
 import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
 import { Listener } from '../database/listener.js';
 import { BUILT_IN_TYPES, type EventType } from './built-in-event-types.js';
 import { editDistance } from './edit-distance.js';
-import { EventTypesRepository, type EventTypeRow } from './event-types.repository.js';
+import { EventTypesRepository, toEventType } from './event-types.repository.js';
+import { DataSchema } from './schemas/data-schema.js';
 
 /** Tells every process that the registered types changed; the payload says nothing. */
 export const EVENT_TYPES_CHANNEL = 'signalpost_event_types';
 const REFRESH_MS = 5_000;
+
+interface RegisteredSchema {
+  readonly text: string;
+  readonly compiled: DataSchema;
+}
 
 /** The types of events that exist, held in this process; follows the table within moments of a change. */
 @Injectable()
 export class EventCatalogue implements OnModuleInit {
   private readonly logger = new Logger(EventCatalogue.name);
   private types: ReadonlyMap<string, EventType> = new Map(BUILT_IN_TYPES.map((type) => [type.type, type]));
+  private schemas: ReadonlyMap<string, RegisteredSchema> = new Map();
   private refreshing: Promise<void> | null = null;
 
   constructor(
@@ -31,6 +39,14 @@ export class EventCatalogue implements OnModuleInit {
 
   find(type: string): EventType | null {
     return this.types.get(type) ?? null;
+  }
+
+  /**
+   * What the type's schema finds wrong with `data`; empty: nothing, or no schema. Those of the built-in types describe
+   * what is customary and refuse nothing: what the platform tells of its operations is its own.
+   */
+  dataErrors(type: string, data: object): FieldError[] {
+    return this.schemas.get(type)?.compiled.errorsOf(data) ?? [];
   }
 
   /** All types, newest first; the built-in ones last. */
@@ -68,15 +84,21 @@ export class EventCatalogue implements OnModuleInit {
   }
 
   private async read(): Promise<void> {
-    const rows = await this.repository.readAll();
-    this.types = new Map([...rows.map(toEventType), ...BUILT_IN_TYPES].map((type) => [type.type, type]));
+    const registered = (await this.repository.readAll()).map(toEventType);
+    this.types = new Map([...registered, ...BUILT_IN_TYPES].map((type) => [type.type, type]));
+    this.schemas = new Map(
+      registered.flatMap(({ type, schema }) => (schema === null ? [] : [[type, this.keepSchema(type, schema)]])),
+    );
+  }
+
+  /** What was compiled for the same revision of the type is kept. */
+  private keepSchema(type: string, schema: object): RegisteredSchema {
+    const text = JSON.stringify(schema);
+    const known = this.schemas.get(type);
+    return known?.text === text ? known : { text, compiled: new DataSchema(schema) };
   }
 }
 
 function isPublishable(name: string): boolean {
   return (OPERATION_EVENT_TYPES as readonly string[]).includes(name);
-}
-
-function toEventType({ created_at, ...row }: EventTypeRow): EventType {
-  return { ...row, builtIn: false, createdAt: created_at };
 }

@@ -27,15 +27,17 @@ export class EventTypesController {
   @ApiParam({ name: 'type', schema: { type: 'string' }, example: 'collect.failed' })
   @ApiOkResponse({ type: EventTypeResponse })
   get(@Param('type') name: string): EventTypeResponse {
-    if (name.length > MAX_EVENT_TYPE_LENGTH || !EVENT_TYPE_PATTERN.test(name)) {
-      throw AppError.invalid([
-        { field: 'type', code: 'invalid_format', message: 'Use a name such as payment.failed.' },
-      ]);
-    }
+    assertTypeName(name);
     const type = this.catalogue.find(name);
     if (!type) throw new AppError('not_found', 'There is no such event type.');
     return toEventTypeResponse(type);
   }
+}
+
+/** @throws AppError 422 when `name` cannot be a type's. */
+export function assertTypeName(name: string): void {
+  if (name.length <= MAX_EVENT_TYPE_LENGTH && EVENT_TYPE_PATTERN.test(name)) return;
+  throw AppError.invalid([{ field: 'type', code: 'invalid_format', message: 'Use a name such as payment.failed.' }]);
 }
 
 /** A page of types that lie in memory, newest first. @throws AppError 422 for a cursor that is no type. */

@@ -5,6 +5,7 @@ import { LogsModule } from '../logs/logs.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { EventCatalogue } from './event-catalogue.js';
+import { EventTypeRegistry } from './event-type-registry.js';
 import { EventTypesController } from './event-types.controller.js';
 import { EventTypesRepository } from './event-types.repository.js';
 import { EventsController } from './events.controller.js';
@@ -20,16 +21,18 @@ import { OperationsRepository } from './operations.repository.js';
 import { OperationsService } from './operations.service.js';
 import { PublishController } from './publish.controller.js';
 import { EventPublisher } from './publisher.js';
+import { EventStreamModule } from './stream/event-stream.module.js';
 import { TimelineRepository } from './timeline.repository.js';
 import { TimelineService } from './timeline.service.js';
 
 /** The record of events and operations: published, kept, read. */
 @Module({
-  imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
+  imports: [AccountsModule, DeliveriesModule, EventStreamModule, LogsModule, WebhooksModule],
   controllers: [PublishController, EventsController, OperationsController, EventTypesController],
   providers: [
     EventAcceptance,
     EventCatalogue,
+    EventTypeRegistry,
     EventTypesRepository,
     EventsQueryRepository,
     EventsQueryService,
@@ -44,6 +47,6 @@ import { TimelineService } from './timeline.service.js';
     TimelineRepository,
     TimelineService,
   ],
-  exports: [EventCatalogue, EventsService],
+  exports: [EventCatalogue, EventsService, EventTypeRegistry],
 })
 export class EventsModule {}

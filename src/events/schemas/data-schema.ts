@@ -59,7 +59,11 @@ export class DataSchema {
 export function schemaProblems(schema: Readonly<Record<string, unknown>>): FieldError[] {
   const faults = schemaFaults(schema);
   if (faults.length > 0) return faults;
-  if (!firstError.validateSchema(schema)) return schemaErrors((firstError.errors ?? []).slice(0, MAX_ERRORS), 'schema');
+  if (!firstError.validateSchema(schema)) {
+    // Where a keyword may be several things, the first refusal is the telling one.
+    const errors = schemaErrors(firstError.errors ?? [], 'schema');
+    return errors.filter(({ field }, index) => errors.findIndex((error) => error.field === field) === index);
+  }
   try {
     compile(firstError, schema);
     return [];
