@@ -47,6 +47,7 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH, querystringParser: parseQueryString },
   });
   const routes = new RouteTable();
+  instance.decorate('routeTable', routes);
   instance.decorateRequest('rawBody', undefined);
   instance.addHook('onRoute', (route) => {
     routes.add(route.method, route.url);

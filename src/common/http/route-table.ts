@@ -16,6 +16,11 @@ export class RouteTable {
     for (const name of [method].flat()) route.methods.add(name);
   }
 
+  /** Every route as `GET /v1/events/:id`, in the order of registration. */
+  list(): string[] {
+    return [...this.routes].flatMap(([pattern, { methods }]) => [...methods].map((method) => `${method} ${pattern}`));
+  }
+
   /** The methods that `path` has, in the order of the alphabet; none when there is no such path. */
   allowedMethods(path: string): string[] {
     const segments = decodePath(path).split('/');

@@ -1,0 +1,325 @@
+import { makeApiKey } from '../src/auth/api-key.js';
+import { SCOPES } from '../src/auth/scopes.js';
+import { encodeId, newUuid } from '../src/common/ids.js';
+import type { RouteTable } from '../src/common/http/route-table.js';
+import { makeAdminKey } from '../src/config/key-format.js';
+import { DESCRIBED_ROUTES, type DescribedRoute } from './support/described-routes.js';
+import { exchange } from './support/exchange.js';
+import { FakeDns } from './support/fake-dns.js';
+import { type MadeAccount, Service } from './support/service.js';
+
+const KIB = 1_024;
+const MALFORMED = '{"name": ';
+const NAMES_OF_NOTHING = { operation: 'pay_none', type: 'nothing.here' } as const;
+/** Of kinds whose ids are not TypeIDs. */
+const MALFORMED_NAMES = { operation: ['a b', 'x'.repeat(129)], type: ['X', 'a b', `a.${'b'.repeat(64)}`] } as const;
+
+interface Route extends DescribedRoute {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly pattern: string;
+  /** The path with some id of the right form. */
+  readonly path: string;
+}
+
+const routes: [string, Route][] = Object.entries(DESCRIBED_ROUTES).map(([name, described]) => {
+  const [method, pattern] = name.split(' ') as [Route['method'], string];
+  const { names } = described;
+  const id = names === undefined ? '' : unknownId(names);
+  return [name, { ...described, method, pattern, path: pathTo(pattern, id) }];
+});
+const guarded = routes.filter(([, { who }]) => who !== 'anyone');
+const withBody = guarded.filter(([, { method }]) => method === 'POST' || method === 'PATCH');
+const withObject = guarded.filter(([, { names }]) => names !== undefined);
+const ofTenants = withObject.filter(([, { names, who }]) => names !== 'type' && who !== 'platform');
+
+function unknownId(names: NonNullable<DescribedRoute['names']>): string {
+  return names === 'operation' || names === 'type' ? NAMES_OF_NOTHING[names] : encodeId(names, newUuid(Date.now()));
+}
+
+function pathTo(pattern: string, id: string): string {
+  return pattern.replace(/:\w+/, encodeURIComponent(id));
+}
+
+describe('every route', () => {
+  let service: Service;
+  let origin: string;
+  let merchant: MadeAccount;
+  let other: MadeAccount;
+  /** An object of the merchant's test mode for every kind that a path can name. */
+  let objects: Record<string, string>;
+
+  beforeAll(async () => {
+    service = await Service.start();
+    origin = await service.app.getUrl();
+    const dns = new FakeDns();
+    dns.addresses.set('shop.example', ['8.8.8.8']);
+    dns.answerFor(service);
+    [merchant, other] = await Promise.all([service.makeAccount(), service.makeAccount()]);
+    objects = await makeObjects();
+  });
+  afterAll(() => service.stop());
+
+  async function makeObjects(): Promise<Record<string, string>> {
+    const key = merchant.test.secretKey;
+    const id = async (path: string, body: object): Promise<string> => {
+      const made = await service.call('post', path, { key, body }).expect(201);
+      return made.body.id as string;
+    };
+    const we = await id('/v1/webhook-endpoints', { url: 'https://shop.example/hook', event_types: ['*'] });
+    const evt = await id('/v1/events', { type: 'payment.pending', operation: { id: 'pay_1' } });
+    const { body } = await service.call('get', `/v1/events/${evt}/deliveries`, { key }).expect(200);
+    const del = body.data[0].id as string;
+    const log = await id('/v1/logs', { action: 'refund.asked', status: 'info', description: 'Refund' });
+    const { id: unused } = await service.makeRestrictedKey(key);
+    return { we, evt, del, log, key: unused, operation: 'pay_1' };
+  }
+
+  interface Sent {
+    readonly key?: string | null;
+    readonly headers?: Record<string, string>;
+    readonly body?: string | object;
+    readonly query?: string;
+    readonly path?: string;
+    readonly type?: string;
+  }
+
+  /** A request as it is given, and what came of it: `200`, or status and code after the shape of the error was checked. */
+  async function send(route: Route, sent: Sent = {}) {
+    const { key = null, headers = {}, body, query = '', path = route.path, type } = sent;
+    const sentHeaders: Record<string, string> = { ...headers };
+    if (key !== null) sentHeaders.authorization = `Bearer ${key}`;
+    if (body !== undefined || type !== undefined) sentHeaders['content-type'] = type ?? 'application/json';
+    const {
+      status,
+      headers: answered,
+      text,
+    } = await exchange({
+      method: route.method,
+      url: origin + path + query,
+      headers: sentHeaders,
+      body: typeof body === 'object' ? JSON.stringify(body) : body,
+    });
+    expect(answered['request-id']).toMatch(/^[A-Za-z0-9._-]{8,128}$/);
+    if (status < 400) return { outcome: String(status), headers: answered, problem: null };
+    const problem = JSON.parse(text) as { code: string; request_id: string; errors: { field: string }[] };
+    expect(answered['content-type']).toBe('application/problem+json');
+    expect(problem).toMatchObject({
+      type: `/docs/errors#${problem.code}`,
+      title: expect.any(String),
+      status,
+      detail: expect.any(String),
+      request_id: answered['request-id'],
+      errors: expect.any(Array),
+    });
+    return { outcome: `${status} ${problem.code}`, headers: answered, problem };
+  }
+
+  const outcome = async (route: Route, sent?: Sent): Promise<string> => (await send(route, sent)).outcome;
+  const acting = (account: MadeAccount, mode = 'test') => ({
+    'signalpost-account': account.id,
+    'signalpost-mode': mode,
+  });
+  /** What is let in by who the caller is, here with the rest of the request in order or not. */
+  const entry = (route: Route, account = merchant): Sent =>
+    route.who === 'platform' ? { key: service.adminKey } : { key: account.test.secretKey };
+
+  it('is described, and every described route exists', () => {
+    const instance: unknown = service.app.getHttpAdapter().getInstance();
+    const existing = (instance as { routeTable: RouteTable }).routeTable
+      .list()
+      .filter((name) => !/^(?:HEAD|OPTIONS) /.test(name));
+    expect(existing.sort()).toEqual(Object.keys(DESCRIBED_ROUTES).sort());
+  });
+
+  it('that does not exist is 404 before anything else is looked at', async () => {
+    for (const pattern of ['/nothing', '/v1/nothing', '/v1/events/a/b/c', '/v2/events']) {
+      for (const method of ['GET', 'POST'] as const) {
+        const route: Route = { who: 'anyone', method, pattern, path: pattern };
+        expect(await outcome(route, { query: '?api_key=x', body: MALFORMED, type: 'text/plain' })).toBe(
+          '404 not_found',
+        );
+      }
+    }
+  });
+
+  describe.each(routes)('%s', (_name, route) => {
+    it('answers other methods with 405 and the methods there are, before anything else is looked at', async () => {
+      const there = routes.filter(([, { pattern }]) => pattern === route.pattern).map(([, { method }]) => method);
+      for (const method of ['PUT', ...(['GET', 'POST', 'PATCH', 'DELETE'] as const)]) {
+        // A longer path may take `:id` for its own word, as `regenerate` and `batch` do.
+        const elsewhere = routes.some(([, r]) => r.method === method && matches(r.pattern, route.path));
+        if (elsewhere) continue;
+        const wrong = { ...route, method: method as Route['method'] };
+        const { outcome: answered, headers } = await send(wrong, { query: '?api_key=x' });
+        expect(answered).toBe('405 method_not_allowed');
+        expect(String(headers.allow).split(', ')).toEqual(expect.arrayContaining([...there, 'OPTIONS']));
+        expect(String(headers.allow)).not.toContain(method);
+      }
+    });
+
+    it('refuses a key in the query string before body, type and authentication', async () => {
+      const body = route.method === 'GET' ? {} : { body: 'x'.repeat(KIB), type: 'text/plain' };
+      for (const query of [`?q=${merchant.test.secretKey}`, '?api_key=x', `?${merchant.test.publicKey}=1`]) {
+        expect(await outcome(route, { ...body, query })).toBe('400 key_in_query');
+      }
+    });
+  });
+
+  describe.each(withBody)('%s', (_name, route) => {
+    it('refuses what is too large or no JSON by its type before it asks who sent it', async () => {
+      const limit = route.bodyLimitBytes ?? 256 * KIB;
+      const tooLong = { type: 'application/json', headers: { 'content-length': String(limit + 1) } };
+      expect(await outcome(route, tooLong)).toBe('413 body_too_large');
+      expect(await outcome(route, { body: ' '.repeat(limit) })).toBe('401 missing_api_key');
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1']) {
+        expect(await outcome(route, { body: '{}', type })).toBe('415 unsupported_media_type');
+      }
+    });
+
+    it('reads the body only after it knows who sent it, then says what is wrong with it', async () => {
+      const { body = {}, path } = await known(route);
+      const sent = { ...entry(route), path };
+      expect(await outcome(route, { ...sent, body: MALFORMED })).toBe('400 malformed_json');
+      expect(await outcome(route, { ...sent, body: '{"a":1,"a":2}' })).toBe('400 malformed_json');
+      const unknown = await send(route, { ...sent, body: { ...body, surprise: 1 } });
+      expect(unknown.outcome).toBe('422 invalid_input');
+      expect(unknown.problem?.errors).toEqual([expect.objectContaining({ field: 'surprise', code: 'unknown_field' })]);
+      const isRequired = route.method === 'POST' && Object.keys(body).length > 0;
+      if (isRequired) expect(await outcome(route, sent)).toBe('400 body_required');
+    });
+  });
+
+  describe.each(guarded)('%s', (_name, route) => {
+    const wrong: Sent = { query: '?surprise=1', ...(route.method === 'GET' ? {} : { body: MALFORMED }) };
+
+    it('asks for a key before it looks at parameters and body, and takes none that is malformed or unknown', async () => {
+      const { outcome: missing, headers } = await send(route, wrong);
+      expect([missing, headers['www-authenticate']]).toEqual(['401 missing_api_key', 'Bearer realm="signalpost"']);
+      for (const key of ['sk_test_short', makeApiKey('secret', 'test'), makeAdminKey()]) {
+        expect(await outcome(route, { ...wrong, key })).toBe('401 invalid_api_key');
+      }
+    });
+
+    it('lets in the kinds of key of the contract alone, before it looks at parameters and body', async () => {
+      const scopes = SCOPES.filter((scope) => scope !== route.scope && scope !== 'read');
+      const restricted = (await service.makeRestrictedKey(merchant.test.secretKey, { scopes })).key;
+      const { who } = route;
+      const refused = {
+        public: who.startsWith('any key')
+          ? null
+          : who === 'platform'
+            ? '403 admin_key_required'
+            : '403 secret_key_required',
+        restricted: who.startsWith('any key')
+          ? null
+          : who === 'platform'
+            ? '403 admin_key_required'
+            : who === 'secret key only'
+              ? '403 secret_key_required'
+              : '403 insufficient_scope',
+        secret: who === 'platform' ? '403 admin_key_required' : null,
+        platform: /platform/.test(who) ? null : '400 acting_headers_required',
+        acting: null,
+        half: who === 'platform' ? null : '400 admin_header',
+        secretActing: who === 'platform' ? '403 admin_key_required' : '400 admin_header',
+      };
+      const letIn = (answered: string) => (/^(?:401|403|400 admin|400 acting)/.test(answered) ? answered : null);
+      const sent = async (more: Sent) => letIn(await outcome(route, { ...wrong, ...more }));
+      expect({
+        public: await sent({ key: merchant.test.publicKey }),
+        restricted: await sent({ key: restricted }),
+        secret: await sent({ key: merchant.test.secretKey }),
+        platform: await sent({ key: service.adminKey }),
+        acting: await sent({ key: service.adminKey, headers: acting(merchant) }),
+        half: who === 'platform' ? null : await sent({ key: service.adminKey, headers: { 'signalpost-mode': 'test' } }),
+        secretActing: await sent({ key: merchant.test.secretKey, headers: acting(merchant) }),
+      }).toEqual(refused);
+    });
+
+    it('names a parameter that it does not know', async () => {
+      const { body, path } = await known(route);
+      const { outcome: answered, problem } = await send(route, { ...entry(route), body, path, query: '?surprise=1' });
+      expect(answered).toBe('422 invalid_input');
+      expect(problem?.errors).toEqual([expect.objectContaining({ field: 'surprise', code: 'unknown_field' })]);
+    });
+  });
+
+  describe.each(withObject)('%s', (_name, route) => {
+    it('refuses an id that is malformed or of another kind as input', async () => {
+      const { names, body } = route;
+      const ids =
+        names === 'operation' || names === 'type'
+          ? MALFORMED_NAMES[names]
+          : [`${names}_1`, 'x', objects[names === 'we' ? 'evt' : 'we']!];
+      for (const id of ids) {
+        const { outcome: answered, problem } = await send(route, {
+          ...entry(route),
+          body,
+          path: pathTo(route.pattern, id),
+        });
+        expect([id, answered]).toEqual([id, '422 invalid_input']);
+        expect(problem?.errors).toEqual([expect.objectContaining({ field: names === 'type' ? 'type' : 'id' })]);
+      }
+    });
+
+    it('says 404 of an object that does not exist', async () => {
+      expect(await outcome(route, { ...entry(route), body: route.body })).toBe('404 not_found');
+    });
+  });
+
+  describe.each(ofTenants)('%s', (_name, route) => {
+    it("answers for another account's object and the other mode's exactly as for none, and leaves it as it is", async () => {
+      const id = objects[route.names!]!;
+      const before = await stateOf(route, id);
+      const missing = await send(route, { key: other.test.secretKey, body: route.body });
+      const without = (problem: object | null) =>
+        JSON.stringify({ ...problem, request_id: null }).replace(/[a-z]+_[0-9a-z]{26}/, '<id>');
+      const theirs = { path: pathTo(route.pattern, id), body: route.body };
+      for (const who of [
+        { key: other.test.secretKey },
+        { key: merchant.live.secretKey },
+        { key: service.adminKey, headers: acting(other) },
+        { key: service.adminKey, headers: acting(merchant, 'live') },
+      ]) {
+        const answered = await send(route, { ...theirs, ...who });
+        expect(answered.outcome).toBe('404 not_found');
+        expect(without(answered.problem)).toEqual(without(missing.problem));
+      }
+      expect(await stateOf(route, id)).toEqual(before);
+    });
+  });
+
+  it('refuses the keys of a suspended account, and admin still acts for it', async () => {
+    const suspended = await service.makeAccount();
+    const path = `/v1/admin/accounts/${suspended.id}`;
+    await service.call('patch', path, { body: { status: 'suspended' } }).expect(200);
+    for (const [name, route] of guarded) {
+      if (route.who === 'platform') continue;
+      const wrong: Sent = { query: '?surprise=1' };
+      expect([name, await outcome(route, { ...wrong, key: suspended.test.secretKey })]).toEqual([
+        name,
+        '403 account_suspended',
+      ]);
+      const asAdmin = await outcome(route, { ...wrong, key: service.adminKey, headers: acting(suspended) });
+      expect([name, asAdmin]).toEqual([name, expect.stringMatching(/^(?:422|400 body_required)/)]);
+    }
+  });
+
+  /** What the route's body must be, and a path to an object that exists. */
+  async function known(route: Route): Promise<{ body?: object; path: string }> {
+    const { names, body, pattern } = route;
+    if (names === undefined || names === 'type') return { body, path: route.path };
+    return { body, path: pathTo(pattern, names === 'acct' ? merchant.id : objects[names]!) };
+  }
+
+  /** The object as its owner reads it. */
+  async function stateOf(route: Route, id: string): Promise<unknown> {
+    const base = route.pattern.slice(0, route.pattern.indexOf('/:id'));
+    const { body } = await service.call('get', `${base}/${id}`, { key: merchant.test.secretKey }).expect(200);
+    return body;
+  }
+});
+
+function matches(pattern: string, path: string): boolean {
+  return new RegExp(`^${pattern.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+')}$`).test(path);
+}
