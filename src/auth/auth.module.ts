@@ -7,6 +7,7 @@ import { BrowserGate } from './browser/browser-gate.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { RefusalHook } from './refusal-hook.js';
 import { RouteCoverage } from './route-coverage.js';
+import { StandingAccess } from './standing-access.js';
 import { KeyUsage } from './usage/key-usage.js';
 import { KeyUsageRepository } from './usage/key-usage.repository.js';
 import { AdminKeyVerifier } from './verification/admin-key-verifier.js';
@@ -31,9 +32,10 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     RefusalHook,
     RouteCoverage,
     SecretHasher,
+    StandingAccess,
     StoredKeyRepository,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [KeyFingerprints, RefusalHook, SecretHasher],
+  exports: [KeyFingerprints, RefusalHook, SecretHasher, StandingAccess],
 })
 export class AuthModule {}
