@@ -67,7 +67,7 @@ const NOUN_ENDING = '.*';
  * The filters of a query; nothing before `startMs` is given.
  * @throws AppError 422 for a reversed interval or a `q` without a word.
  */
-export function toEventFilters(query: EventsQuery, startMs: number): EventFilters {
+export function toEventFilters(query: Omit<EventsQuery, keyof PageQuery>, startMs: number): EventFilters {
   assertInterval(query.occurred_after, query.occurred_before, ['occurred_after', 'occurred_before']);
   const types = [...new Set(query.type)];
   return {

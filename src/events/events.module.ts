@@ -13,6 +13,8 @@ import { EventsQueryRepository } from './events-query.repository.js';
 import { EventsQueryService } from './events-query.service.js';
 import { EventsService } from './events.service.js';
 import { Inbox } from './inbox.js';
+import { InboxDrain } from './inbox-drain.js';
+import { InboxRefusals } from './inbox-refusals.js';
 import { InboxWakeUps } from './inbox-wake-ups.js';
 import { InboxRepository } from './inbox.repository.js';
 import { IngestRepository } from './ingest.repository.js';
@@ -38,6 +40,8 @@ import { TimelineService } from './timeline.service.js';
     EventsQueryService,
     EventsService,
     Inbox,
+    InboxDrain,
+    InboxRefusals,
     InboxWakeUps,
     InboxRepository,
     IngestRepository,
