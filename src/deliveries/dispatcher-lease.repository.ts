@@ -54,12 +54,18 @@ const COUNT_CRASHES: Statement = {
     WITH orphaned AS (
       DELETE FROM signalpost.claimed_batches b
       WHERE NOT EXISTS (SELECT FROM signalpost.dispatchers d WHERE d.token = b.token)
-      RETURNING b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers
+      RETURNING b.token, b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers
+    ), g AS (
+      SELECT a.account_id, a.mode, a.id, a.number, count(DISTINCT orphaned.token) AS deaths
+      FROM orphaned
+      CROSS JOIN LATERAL unnest(
+        orphaned.account_ids, orphaned.modes, orphaned.delivery_ids, orphaned.attempt_numbers
+      ) AS a (account_id, mode, id, number)
+      GROUP BY a.account_id, a.mode, a.id, a.number
     )
     UPDATE signalpost.pending_deliveries AS target
-    SET crash_count = target.crash_count + 1
-    FROM orphaned, unnest(orphaned.account_ids, orphaned.modes, orphaned.delivery_ids, orphaned.attempt_numbers)
-      AS g (account_id, mode, id, number)
+    SET crash_count = target.crash_count + g.deaths
+    FROM g
     WHERE target.account_id = g.account_id AND target.mode = g.mode AND target.id = g.id
       AND target.attempt_count = g.number - 1
     RETURNING target.account_id, target.mode, target.id, target.endpoint_id, target.event_id, target.operation_id,
@@ -83,7 +89,10 @@ const FREE_LANES: Statement = {
     RETURNING target.endpoint_id`,
 };
 
-/** Ends deliveries as poison. Lock: the rows deleted; a concurrent settle finds nothing and changes nothing. */
+/**
+ * Ends deliveries as poison, and wakes their lanes, for others may wait for their turn behind them. Lock: the rows
+ * deleted; a concurrent settle finds nothing and changes nothing.
+ */
 const END_AS_POISON: Statement = {
   name: 'deliveries_end_as_poison',
   text: `
@@ -92,6 +101,12 @@ const END_AS_POISON: Statement = {
       USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id)
       WHERE q.account_id = ANY ($1) AND q.account_id = g.account_id AND q.mode = g.mode AND q.id = g.id
       RETURNING q.*
+    ), woken AS (
+      UPDATE signalpost.lanes AS lane
+      SET gen = lane.gen + 1, wake_at = CASE WHEN lane.owner IS NULL THEN now() ELSE lane.wake_at END
+      FROM (SELECT DISTINCT account_id, mode, endpoint_id FROM ended) AS touched
+      WHERE lane.account_id = touched.account_id AND lane.mode = touched.mode
+        AND lane.endpoint_id = touched.endpoint_id
     )
     INSERT INTO signalpost.deliveries (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
