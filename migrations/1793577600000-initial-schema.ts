@@ -5,6 +5,7 @@ export class InitialSchema1793577600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(readSql('0001-schema.sql'));
     for (const file of FUNCTION_FILES) await queryRunner.query(readSql(file));
+    await queryRunner.query(readSql('producer-role.sql'));
   }
 
   /** Leaves the schema itself, for it holds the table of migrations. */

@@ -9,6 +9,7 @@ export function readSql(name: string): string {
 export const FUNCTION_FILES = [
   'functions/read_ingest_snapshot.sql',
   'functions/publish_events.sql',
+  'functions/publish_event.sql',
   'functions/claim_deliveries.sql',
   'functions/settle_deliveries.sql',
 ] as const;

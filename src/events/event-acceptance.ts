@@ -4,6 +4,7 @@ import type { Locale } from '../accounts/account.js';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
+import { BODY_LIMIT_BYTES } from '../common/http/body.js';
 import { parseJsonBody } from '../common/input/json-gate.js';
 import { AppConfig } from '../config/app-config.js';
 import { acceptEvent, type AcceptedEvent, type Publisher } from './accepted-event.js';
@@ -39,7 +40,9 @@ export class EventAcceptance {
 
   /** An inbox takes any JSON, so its rows pass the gate of request bodies here. */
   async acceptFromInbox(row: InboxEvent): Promise<AcceptedEvent> {
-    const input = parseEventInput(parseJsonBody(Buffer.from(row.input)));
+    const bytes = Buffer.from(row.input);
+    if (bytes.length > BODY_LIMIT_BYTES) throw new AppError('body_too_large', 'An event may have 256 KiB.');
+    const input = parseEventInput(parseJsonBody(bytes));
     const { locale } = await this.account(row.account_id);
     const isSystem = row.source === 'system';
     return this.accept(input, { accountId: row.account_id, mode: row.mode }, locale, {

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import type { FieldError } from '../common/app-error.js';
+import { AppError, type FieldError } from '../common/app-error.js';
 import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
 import { Listener } from '../database/listener.js';
 import { BUILT_IN_TYPES, type EventType } from './built-in-event-types.js';
@@ -46,7 +46,12 @@ export class EventCatalogue implements OnModuleInit {
    * what is customary and refuse nothing: what the platform tells of its operations is its own.
    */
   dataErrors(type: string, data: object): FieldError[] {
-    return this.schemas.get(type)?.compiled.errorsOf(data) ?? [];
+    try {
+      return this.schemas.get(type)?.compiled.errorsOf(data) ?? [];
+    } catch (error) {
+      // Registering refuses such a schema; a hand in the table does not.
+      throw new AppError('internal', `The schema of ${type} does not compile.`, { cause: error });
+    }
   }
 
   /** All types, newest first; the built-in ones last. */

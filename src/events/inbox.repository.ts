@@ -9,7 +9,7 @@ export interface InboxEvent {
   readonly account_id: string;
   readonly mode: Mode;
   readonly source: 'platform' | 'system';
-  /** JSON as it was written. */
+  /** JSON as its producer wrote it, read by nobody yet. */
   readonly input: string;
 }
 
@@ -20,7 +20,16 @@ export interface InboxError {
   readonly errors: readonly FieldError[];
 }
 
-/** Lock: the rows, SKIP LOCKED. Index: event_inbox_waiting. */
+/**
+ * Lock: one drainer in all processes, to the end of its transaction, so that an account's rows are published in their
+ * order. A statement of its own, so that TAKE sees what the last holder has committed.
+ */
+const LOCK: Statement = {
+  name: 'inbox_lock',
+  text: `SELECT pg_try_advisory_xact_lock(7400003) AS taken`,
+};
+
+/** Lock: the rows; one that somebody holds who repairs it by hand stops no other. Index: event_inbox_waiting. */
 const TAKE: Statement = {
   name: 'inbox_take',
   text: `
@@ -45,10 +54,22 @@ const MARK_REFUSED: Statement = {
     WHERE i.position = g.position`,
 };
 
+// Reads the inbox whole, which holds what waits and what was refused, and no history.
+const COUNT_REFUSED: Statement = {
+  name: 'inbox_count_refused',
+  text: `SELECT count(*)::integer AS count FROM signalpost.event_inbox WHERE error IS NOT NULL`,
+};
+
 /** Events that were left in the database for the ordinary ingest, in the order in which they came. */
 @Injectable()
 export class InboxRepository {
   constructor(private readonly database: Database) {}
+
+  /** Whether the inbox is `manager`'s transaction's to drain; it is until that ends. */
+  async lock(manager: EntityManager): Promise<boolean> {
+    const [row] = await this.database.rows<{ taken: boolean }>(LOCK, [], manager);
+    return row!.taken;
+  }
 
   take(limit: number, manager: EntityManager): Promise<InboxEvent[]> {
     return this.database.rows<InboxEvent>(TAKE, [limit], manager);
@@ -61,5 +82,11 @@ export class InboxRepository {
   async markRefused(errors: readonly InboxError[], manager: EntityManager): Promise<void> {
     const texts = errors.map(({ code, detail, errors: fields }) => JSON.stringify({ code, detail, errors: fields }));
     await this.database.rows(MARK_REFUSED, [errors.map(({ position }) => position), texts], manager);
+  }
+
+  /** How many events stand refused, of all accounts. */
+  async countRefused(): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(COUNT_REFUSED, []);
+    return row!.count;
   }
 }

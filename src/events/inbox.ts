@@ -1,36 +1,20 @@
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { AppError } from '../common/app-error.js';
-import { Database } from '../database/database.js';
-import type { AcceptedEvent } from './accepted-event.js';
-import { EventAcceptance } from './event-acceptance.js';
+import { InboxDrain, type InboxRun } from './inbox-drain.js';
 import { InboxWakeUps } from './inbox-wake-ups.js';
-import { InboxRepository, type InboxError, type InboxEvent } from './inbox.repository.js';
-import { EventPublisher } from './publisher.js';
 
 const TICK_MS = 1_000;
-const EVENTS_A_RUN = 500;
 
-export interface InboxCounts {
-  readonly published: number;
-  readonly refused: number;
-}
-
-/**
- * Publishes what the inbox holds: an event leaves it in the transaction that publishes it, so none is lost and none
- * comes twice, whoever dies. Several processes may drain it; rows that one holds the others skip.
- */
+/** Drains the inbox whenever it hears of rows, and each second for those that nobody spoke of. */
 @Injectable()
-export class Inbox implements OnApplicationBootstrap {
+export class Inbox implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Inbox.name);
-  private running = false;
+  private draining: Promise<void> | null = null;
   private again = false;
+  private stopped = false;
 
   constructor(
-    private readonly repository: InboxRepository,
-    private readonly publisher: EventPublisher,
-    private readonly acceptance: EventAcceptance,
-    private readonly database: Database,
+    private readonly drain: InboxDrain,
     private readonly wakeUps: InboxWakeUps,
   ) {}
 
@@ -38,56 +22,37 @@ export class Inbox implements OnApplicationBootstrap {
     this.wakeUps.onNotice(() => void this.tick());
   }
 
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    await this.draining;
+  }
+
   @Interval(TICK_MS)
   async tick(): Promise<void> {
-    if (this.running) {
-      this.again = true;
-      return;
-    }
-    this.running = true;
+    this.again = true;
+    if (this.stopped) return;
+    this.draining ??= this.drainAll();
+    await this.draining;
+  }
+
+  /** One run; `tick` repeats it while there is something to do. */
+  async runOnce(): Promise<InboxRun> {
+    const run = await this.drain.run();
+    if (run.lanes.length > 0) this.wakeUps.wakeLanes(run.lanes);
+    return run;
+  }
+
+  private async drainAll(): Promise<void> {
     try {
-      do {
+      while (this.again && !this.stopped) {
         this.again = false;
         const { published, refused } = await this.runOnce();
-        if (published + refused === EVENTS_A_RUN) this.again = true;
-      } while (this.again);
+        if (published + refused > 0) this.again = true;
+      }
     } catch (error) {
       this.logger.error(`The inbox could not be drained; it is tried again: ${(error as Error).message}`);
     } finally {
-      this.running = false;
-    }
-  }
-
-  async runOnce(): Promise<InboxCounts> {
-    const { counts, lanes } = await this.database.transaction(async (manager) => {
-      const rows = await this.repository.take(EVENTS_A_RUN, manager);
-      if (rows.length === 0) return { counts: { published: 0, refused: 0 }, lanes: [] };
-      const accepted = await Promise.all(rows.map((row) => this.accept(row)));
-      const { plan, receipt } = await this.publisher.publishLocked(
-        [{ isBatch: true, items: accepted, idempotency: null }],
-        manager,
-      );
-      const outcomes = plan.units[0]!.outcomes;
-      const refused = outcomes.flatMap((outcome, index): InboxError[] => {
-        if (outcome.kind !== 'refused') return [];
-        const { code, detail, errors } = outcome.error;
-        return [{ position: rows[index]!.position, code, detail, errors }];
-      });
-      const published = rows.filter((_, index) => outcomes[index]!.kind !== 'refused').map((row) => row.position);
-      await this.repository.remove(published, manager);
-      if (refused.length > 0) await this.repository.markRefused(refused, manager);
-      return { counts: { published: published.length, refused: refused.length }, lanes: receipt?.lanes ?? [] };
-    });
-    if (lanes.length > 0) this.wakeUps.wakeLanes(lanes);
-    return counts;
-  }
-
-  private async accept(row: InboxEvent): Promise<AcceptedEvent | AppError> {
-    try {
-      return await this.acceptance.acceptFromInbox(row);
-    } catch (error) {
-      if (error instanceof AppError) return error;
-      throw error;
+      this.draining = null;
     }
   }
 }

@@ -341,6 +341,16 @@ describe('descriptions of endpoints, keys, accounts and requests', () => {
       'Compte B de nouveau actif',
     );
     expectBoth(
+      (l) => sentences.describeRefusedEvent(l, { type: 'a.b', code: 'invalid_input', fields: ['data.fee', ''] }),
+      'Event a.b was refused: invalid_input (data.fee)',
+      'Événement a.b refusé : invalid_input (data.fee)',
+    );
+    expectBoth(
+      (l) => sentences.describeRefusedEvent(l, { type: null, code: 'malformed_json', fields: [] }),
+      'Event was refused: malformed_json',
+      'Événement refusé : malformed_json',
+    );
+    expectBoth(
       (l) => sentences.describeEventType(l, 'created', 'a.b'),
       'Event type a.b created',
       "Type d'événement a.b créé",

@@ -50,6 +50,21 @@ export function describeCustomEvent(locale: Locale, type: string, operation: Des
   return cut(templates.customEventOf(showText(type), describeOperationEvent(locale, operation)));
 }
 
+/** An event that its producer left in the database and that could not be published; `fields`: the wrong ones. */
+export interface DescribedRefusal {
+  readonly type: string | null;
+  /** A code of `ERROR_CODES`. */
+  readonly code: string;
+  readonly fields: readonly string[];
+}
+
+/** "Event payment.failed was refused: invalid_input (operation.amount)": in codes, which have no language. */
+export function describeRefusedEvent(locale: Locale, { type, code, fields }: DescribedRefusal): string {
+  const named = fields.filter((field) => field !== '').map(showText);
+  const reason = named.length > 0 ? `${code} (${named.join(', ')})` : code;
+  return cut(TEMPLATES[locale].eventRefused(type === null ? null : showText(type), reason));
+}
+
 function subjectOf(locale: Locale, { kind, reference, id, amount, currency }: DescribedOperation): string {
   const templates = TEMPLATES[locale];
   const name = `${templates.kinds[kind as KnownKind] ?? showText(kind)} ${showText(reference || id)}`;

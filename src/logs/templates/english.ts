@@ -16,6 +16,7 @@ export const english: Templates = {
   late: '(reported late)',
   customEvent: (type) => `Event ${type} was published`,
   customEventOf: (type, operation) => `Event ${type}: ${operation}`,
+  eventRefused: (type, reason) => `Event${type === null ? '' : ` ${type}`} was refused: ${reason}`,
   systemEvents: {
     'webhook_endpoint.disabled': 'Notice published: a webhook endpoint was disabled',
     'delivery.exhausted': 'Notice published: a webhook was given up after its last try',

@@ -17,6 +17,7 @@ export const french: Templates = {
   late: '(signalé en retard)',
   customEvent: (type) => `Événement ${type} publié`,
   customEventOf: (type, operation) => `Événement ${type}\u00a0: ${operation}`,
+  eventRefused: (type, reason) => `Événement${type === null ? '' : ` ${type}`} refusé\u00a0: ${reason}`,
   systemEvents: {
     'webhook_endpoint.disabled': 'Avis publié\u00a0: un webhook a été désactivé',
     'delivery.exhausted': 'Avis publié\u00a0: un envoi a été abandonné après son dernier essai',

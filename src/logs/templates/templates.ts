@@ -38,6 +38,7 @@ export interface Templates {
   readonly late: string;
   readonly customEvent: (type: string) => string;
   readonly customEventOf: (type: string, operation: string) => string;
+  readonly eventRefused: (type: string | null, reason: string) => string;
   readonly systemEvents: Readonly<Record<SystemEvent, string>>;
 
   readonly webhookTo: (address: string) => string;

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AccountDirectory } from '../accounts/account-directory.js';
+import type { AppError } from '../common/app-error.js';
+import { isPlainObject } from '../common/field-rule.js';
+import { DEFAULT_JSON_LIMITS, readJson } from '../common/input/json-gate.js';
+import { describeRefusedEvent } from '../logs/descriptions.js';
+import { LogWriter, type NewLog } from '../logs/log-writer.js';
+import { InboxRepository, type InboxEvent } from './inbox.repository.js';
+
+export interface RefusedRow {
+  readonly row: InboxEvent;
+  readonly error: AppError;
+}
+
+const MAX_FIELDS_SHOWN = 5;
+/** Whoever writes to the inbox puts the type first, so it is known even of input that cannot be read. */
+const TYPE = /^\{"type":"([a-z0-9_.]{1,64})"/;
+
+/** Keeps what the ingest refused where its producer finds it: the row with its error, and a log of the account. */
+@Injectable()
+export class InboxRefusals {
+  constructor(
+    private readonly repository: InboxRepository,
+    private readonly accounts: AccountDirectory,
+    private readonly logs: LogWriter,
+  ) {}
+
+  async keep(refused: readonly RefusedRow[], manager: EntityManager): Promise<void> {
+    if (refused.length === 0) return;
+    const errors = refused.map(({ row, error: { code, detail, errors: fields } }) => {
+      return { position: row.position, code, detail, errors: fields };
+    });
+    await this.repository.markRefused(errors, manager);
+    const logs = await Promise.all(refused.map((one) => this.toLog(one)));
+    await this.logs.write(
+      logs.flatMap((log) => log ?? []),
+      manager,
+    );
+  }
+
+  /** Null without an account that could read it. */
+  private async toLog({ row, error }: RefusedRow): Promise<NewLog | null> {
+    const account = await this.accounts.find(row.account_id);
+    if (account === null) return null;
+    const fields = error.errors.slice(0, MAX_FIELDS_SHOWN).map(({ field }) => field);
+    const { operationId, externalId } = namesIn(row.input);
+    return {
+      accountId: row.account_id,
+      mode: row.mode,
+      category: 'operation',
+      action: 'event.refused',
+      status: 'failed',
+      description: describeRefusedEvent(account.locale, {
+        type: TYPE.exec(row.input)?.[1] ?? null,
+        code: error.code,
+        fields,
+      }),
+      operationId,
+      metadata: {
+        source: row.source,
+        position: row.position,
+        external_id: externalId,
+        error: { code: error.code, detail: error.detail, errors: error.errors },
+      },
+    };
+  }
+}
+
+/** What the event calls itself and its operation, as far as that is well-formed. */
+function namesIn(text: string): { operationId: string | null; externalId: string | null } {
+  let input: unknown = null;
+  try {
+    input = readJson(Buffer.from(text), DEFAULT_JSON_LIMITS).value;
+  } catch {
+    // Refused for its JSON: it has no names.
+  }
+  if (!isPlainObject(input)) return { operationId: null, externalId: null };
+  const { operation, external_id: externalId } = input;
+  return {
+    operationId: isPlainObject(operation) ? textOf(operation.id, /^[A-Za-z0-9._:-]{1,128}$/) : null,
+    externalId: textOf(externalId, /^[\x20-\x7e]{1,255}$/),
+  };
+}
+
+function textOf(value: unknown, form: RegExp): string | null {
+  return typeof value === 'string' && form.test(value) ? value : null;
+}
