@@ -173,7 +173,7 @@ function field(options: FieldOptions, { check, fromText, schema }: FieldParts): 
   const rule: FieldRule = { optional, nullable, check, fromText, ...(isArray ? { list } : {}) };
   const documentation = {
     description,
-    example,
+    example: shownExample(example, isArray, 'type' in schema && typeof schema.type === 'function'),
     required: !optional,
     ...(nullable ? { nullable: true } : {}),
     ...(options.default === undefined ? {} : { default: options.default }),
@@ -190,6 +190,13 @@ function field(options: FieldOptions, { check, fromText, schema }: FieldParts): 
       { context: rule, message: 'wrong' },
     ),
   );
+}
+
+/** Where a class has examples of its own, an empty one would hide them; a list is shown as a list. */
+function shownExample(example: unknown, isArray: boolean, ofClass: boolean): unknown {
+  const isEmpty = example === null || Object.keys(example as object).length === 0;
+  if (ofClass && isEmpty) return undefined;
+  return isArray && example !== null && !Array.isArray(example) ? [example] : example;
 }
 
 function withoutUndefined(object: object): object {

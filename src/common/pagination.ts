@@ -98,9 +98,9 @@ export function ApiListResponse(type: Type, description = 'A page, newest first.
         type: 'object',
         required: ['object', 'data', 'has_more'],
         properties: {
-          object: { type: 'string', enum: ['list'] },
-          data: { type: 'array', items: { $ref: getSchemaPath(type) } },
-          has_more: { type: 'boolean', description: 'Whether there is more in this direction.' },
+          object: { type: 'string', enum: ['list'], description: 'Always `list`.', example: 'list' },
+          data: { type: 'array', items: { $ref: getSchemaPath(type) }, description: 'The page.' },
+          has_more: { type: 'boolean', description: 'Whether there is more in this direction.', example: false },
         },
       },
     }),

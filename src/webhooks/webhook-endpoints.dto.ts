@@ -83,7 +83,7 @@ class EndpointOptions {
 
   @MapField({
     description: 'Headers of your own, sent with every request; not those of HTTP itself, nor `webhook-*`.',
-    example: { Authorization: 'Bearer …' },
+    example: { Authorization: 'Basic c2hvcDpjaGFuZ2UtbWU=' },
     maxPairs: 20,
     maxKeyLength: 128,
     maxValueLength: 2048,
