@@ -28,7 +28,7 @@ const closers: (() => unknown)[] = [];
 function makeClient(resolver: HostResolver = new DnsHostResolver(), cidrs = ['127.0.0.0/8', '::1/128']): WebhookClient {
   const config = { webhookAllowedPrivateCidrs: cidrs, webhookAllowedPorts: [443, 8443] } as unknown as AppConfig;
   const client = new WebhookClient(config, resolver, new Clock());
-  closers.push(() => client.onModuleDestroy());
+  closers.push(() => client.onApplicationShutdown());
   return client;
 }
 

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import axios, { Axios } from 'axios';
 import type { Mode } from '../../auth/caller.js';
 import { Clock } from '../../common/clock.js';
@@ -41,7 +41,7 @@ export interface SendResult {
 
 /** Sends webhooks: vetted, pinned and bounded as the documentation of the sender's safety says. It never throws. */
 @Injectable()
-export class WebhookClient implements OnModuleDestroy {
+export class WebhookClient implements OnApplicationShutdown {
   private readonly pools: Record<Mode, PinnedPools>;
   private readonly http: Record<Mode, Axios>;
 
@@ -97,7 +97,8 @@ export class WebhookClient implements OnModuleDestroy {
     };
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Not earlier: the dispatcher waits in `beforeApplicationShutdown` for what is in the air. */
+  async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.pools.test.destroy(), this.pools.live.destroy()]);
   }
 }
