@@ -1,42 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { makeAdminKey } from '../src/config/key-format.js';
 import { makeDatabase } from './setup/database.js';
-
-interface Boot {
-  readonly process: ChildProcess;
-  /** The exit status, and what was written to standard error. */
-  readonly ended: Promise<{ status: number; errors: string }>;
-  /** The address, once the process serves it. */
-  readonly url: Promise<string>;
-}
-
-/** The built service as a process of its own, as an operator starts it. */
-function boot(env: NodeJS.ProcessEnv): Boot {
-  const child = spawn(process.execPath, ['dist/src/main.js'], {
-    env: {
-      PATH: process.env.PATH,
-      NODE_ENV: 'test',
-      PORT: '0',
-      METRICS_PORT: '0',
-      DATA_DIR: process.env.SIGNALPOST_TEST_FOLDER,
-      ...env,
-    },
-  });
-  let output = '';
-  let errors = '';
-  child.stderr.on('data', (data) => (errors += String(data)));
-  const url = new Promise<string>((resolve) => {
-    child.stdout.on('data', (data) => {
-      output += String(data);
-      const match = /serves (http:[^,]+),/.exec(output);
-      if (match) resolve(match[1]!);
-    });
-  });
-  const ended = once(child, 'close').then(([status]) => ({ status: status as number, errors }));
-  return { process: child, ended, url };
-}
+import { boot } from './support/booted-process.js';
 
 describe('the process', () => {
   let databaseUrl: string;

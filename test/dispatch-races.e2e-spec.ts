@@ -1,0 +1,319 @@
+import { randomUUID } from 'node:crypto';
+import { decodeId } from '../src/common/ids.js';
+import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
+import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
+import type { LaneId } from '../src/deliveries/lane-signals.js';
+import type { Settlement } from '../src/deliveries/settle-arguments.js';
+import { workerDatabaseUrl } from './setup/database.js';
+import { boot } from './support/booted-process.js';
+import {
+  deliveryWhen,
+  isEnded,
+  listDeliveries,
+  makeEndpoint,
+  readDelivery,
+  type ShownDelivery,
+  startSending,
+} from './support/deliveries.js';
+import { operationEvent, publishBatch, publishNew, readAll } from './support/publishing.js';
+import { Receiver } from './support/receiver.js';
+import { type MadeAccount, Service, until } from './support/service.js';
+
+const SENDING = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
+
+describe('dispatchers beside one another, and their deaths', () => {
+  /** Publishes and reads; dispatchers hear nothing of its commits but by their polls. */
+  let service: Service;
+  let receiver: Receiver;
+  let account: MadeAccount;
+  let key: string;
+  let running: Service[] = [];
+  beforeAll(async () => {
+    [service, receiver] = await Promise.all([Service.start({ environment: SENDING }), Receiver.start()]);
+  });
+  beforeEach(async () => {
+    receiver.arrivals.length = 0;
+    receiver.answer = () => ({});
+    account = await service.makeAccount();
+    key = account.test.secretKey;
+  });
+  afterEach(async () => {
+    await Promise.all(running.map((dispatcher) => dispatcher.stop()));
+    running = [];
+  });
+  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+
+  const dispatch = async () => {
+    const dispatcher = await startSending({ environment: { DATA_DIR: service.config.dataDir } });
+    running.push(dispatcher);
+    return dispatcher;
+  };
+  const stop = async (dispatcher: Service) => {
+    running = running.filter((other) => other !== dispatcher);
+    await dispatcher.stop();
+  };
+  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
+  const publish = (id: string) => publishNew(service, key, operationEvent('collect.pending', id));
+  const publishMany = (count: number) =>
+    publishBatch(
+      service,
+      key,
+      Array.from({ length: count }, (_, index) => operationEvent('collect.pending', `col_${index}`)),
+    );
+  const endpoint = (path = '/hook') => makeEndpoint(service, key, { url: receiver.url(path) });
+  const ended = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
+  const allEnded = async () => {
+    await until(async () => (await listDeliveries(service, key, { status: 'pending' })).length === 0);
+    return readAll<ShownDelivery>(service, '/v1/deliveries', key);
+  };
+  const laneOf = ({ id }: { id: string }): LaneId => [decodeId('acct', account.id), 'test', decodeId('we', id)];
+  const ownerOf = async (made: { id: string }) => {
+    const [lane] = await rows<{ owner: string }>('SELECT owner FROM signalpost.lanes WHERE endpoint_id = $1', [
+      decodeId('we', made.id),
+    ]);
+    return lane!.owner;
+  };
+  const arrivalCounts = (path = '/hook') => {
+    const counts = new Map<string, number>();
+    for (const { eventId } of receiver.at(path)) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+    return [...counts.values()];
+  };
+
+  describe('the fence of a settle', () => {
+    let queue: LaneQueueRepository;
+    let token: string;
+    let lane: LaneId;
+    beforeEach(async () => {
+      queue = service.app.get(LaneQueueRepository);
+      token = randomUUID();
+      await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+      lane = laneOf(await endpoint());
+    });
+    afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
+
+    const claim = async (batch = 1): Promise<ClaimedDelivery[]> => {
+      const wanted = { lane, room: 100, recheckWaiting: true, rateLimit: null };
+      return [...(await queue.claim(token, batch, [wanted], [])).deliveries];
+    };
+    const wait = { waitMs: 60_000 };
+
+    it('lets nothing through once the lease has run out', async () => {
+      const event = await publish('col_1');
+      const [delivery] = await claim();
+      await rows(`UPDATE signalpost.dispatchers SET lease_until = now() - interval '1 ms' WHERE token = $1`, [token]);
+      expect(await queue.settle(token, [1], [settlementOf(delivery!)])).toBeNull();
+      const [shown] = await listDeliveries(service, key, { event_id: event.id });
+      expect(await readDelivery(service, key, shown!.id)).toMatchObject({ status: 'pending', attempts: [] });
+      expect(await claim(2)).toEqual([]);
+    });
+
+    it('lets an attempt take effect once', async () => {
+      const event = await publish('col_1');
+      const [delivery] = await claim();
+      expect(await queue.settle(token, [1], [settlementOf(delivery!, wait)])).toEqual([0]);
+      expect(await queue.settle(token, [], [settlementOf(delivery!)])).toEqual([]);
+      const shown = await deliveryWhen(service, key, event.id, () => true);
+      expect(shown).toMatchObject({ status: 'pending', attempt_count: 1, attempts: [{ number: 1 }] });
+    });
+
+    it('keeps the end of a delivery that was cancelled meanwhile, and still records its attempt', async () => {
+      const event = await publish('col_1');
+      const [delivery] = await claim();
+      await rows(
+        `WITH ended AS (DELETE FROM signalpost.pending_deliveries WHERE id = $1 RETURNING *)
+         INSERT INTO signalpost.deliveries (account_id, mode, id, endpoint_id, event_id, event_type, operation_id,
+           status, status_reason, ended_at)
+         SELECT account_id, mode, id, endpoint_id, event_id, event_type, operation_id, 'cancelled',
+           'cancelled_by_user', now() FROM ended`,
+        [delivery!.id],
+      );
+      expect(await queue.settle(token, [1], [settlementOf(delivery!)])).toEqual([]);
+      expect(await ended(event)).toMatchObject({
+        status: 'cancelled',
+        status_reason: 'cancelled_by_user',
+        attempt_count: 1,
+        attempts: [{ number: 1, outcome: 'succeeded' }],
+      });
+    });
+
+    it('leaves nothing asleep when lanes are given back while events are published', async () => {
+      const published: Promise<unknown>[] = [];
+      let delivered = 0;
+      let batch = 0;
+      const rounds = 60;
+      for (let round = 1; round <= rounds; round++) {
+        published.push(publish(`col_a${round}`), publish(`col_b${round}`));
+        // This dispatcher hears of nothing: it sees a lane only where it is ready or still its own.
+        for (let isOwned = false; delivered < round * 2;) {
+          isOwned ||= (await queue.findReadyLanes(100)).some(([, , id]) => id === lane[2]);
+          if (!isOwned) continue;
+          const claimed = await claim(++batch);
+          delivered += claimed.length;
+          if (claimed.length > 0) {
+            await queue.settle(
+              token,
+              [batch],
+              claimed.map((delivery) => settlementOf(delivery)),
+            );
+          }
+          isOwned = (await queue.park(token, [{ lane, isOpen: true }])).length === 0;
+        }
+      }
+      await Promise.all(published);
+      expect(delivered).toBe(rounds * 2);
+    }, 15_000);
+  });
+
+  it('deliver each once between two of them', async () => {
+    const paths = ['/a', '/b', '/c', '/d'];
+    await Promise.all(paths.map((path) => endpoint(path)));
+    await Promise.all([dispatch(), dispatch()]);
+    await publishMany(100);
+    const deliveries = await allEnded();
+    expect(new Set(deliveries.map((delivery) => `${delivery.status} ${delivery.attempt_count}`))).toEqual(
+      new Set(['succeeded 1']),
+    );
+    for (const path of paths) expect(arrivalCounts(path)).toEqual(Array<number>(100).fill(1));
+  }, 20_000);
+
+  it('write nothing more once their lease is gone; another sends what they had in the air', async () => {
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    receiver.answer = () => (receiver.arrivals.length === 1 ? { after: gate, body: 'late' } : { body: 'in time' });
+    const made = await endpoint();
+    const first = await dispatch();
+    const event = await publish('col_1');
+    await receiver.arrived(1);
+    await dispatch();
+    // What another process does with a lease that has run out.
+    await rows('DELETE FROM signalpost.dispatchers WHERE token = $1', [await ownerOf(made)]);
+    await receiver.arrived(2);
+    await ended(event);
+    open();
+    await stop(first);
+    expect(await ended(event)).toMatchObject({
+      status: 'succeeded',
+      attempt_count: 1,
+      attempts: [{ number: 1, response_body: 'in time' }],
+    });
+    expect(arrivalCounts()).toEqual([2]);
+  }, 10_000);
+
+  it('are survived when killed with deliveries in the air, which arrive again under the same attempt', async () => {
+    let isDown = true;
+    receiver.answer = () => (isDown ? { after: new Promise(() => undefined) } : {});
+    await endpoint();
+    const { process: child, url } = boot({
+      ...SENDING,
+      DATABASE_URL: await workerDatabaseUrl(),
+      DATA_DIR: service.config.dataDir,
+      ROLE: 'dispatcher',
+    });
+    await url;
+    await publishMany(3);
+    await receiver.arrived(3);
+    expect((await listDeliveries(service, key)).map(({ in_flight: inFlight }) => inFlight)).toEqual([true, true, true]);
+    isDown = false;
+    const killedAtMs = performance.now();
+    child.kill('SIGKILL');
+    await dispatch();
+    await receiver.arrived(6);
+    expect(performance.now() - killedAtMs).toBeLessThan(15_000);
+    const deliveries = await allEnded();
+    const shown = await Promise.all(deliveries.map(({ id }) => readDelivery(service, key, id)));
+    for (const delivery of shown) {
+      expect(delivery).toMatchObject({ status: 'succeeded', attempt_count: 1, attempts: [{ number: 1 }] });
+    }
+    expect(arrivalCounts()).toEqual([2, 2, 2]);
+  }, 20_000);
+
+  it('end a delivery as poison that was in the air at three deaths, and not its neighbours', async () => {
+    const made = await endpoint();
+    await publishMany(2);
+    const [neighbour, poison] = await listDeliveries(service, key);
+    const ids = [decodeId('del', poison!.id), decodeId('del', neighbour!.id)];
+    for (const inTheAir of [ids, ids, ids.slice(0, 1)]) {
+      await rows(
+        `WITH dead AS (
+           INSERT INTO signalpost.dispatchers (token, name, lease_until)
+           VALUES (gen_random_uuid(), 'dead', now() - interval '1 s') RETURNING token
+         )
+         INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+         SELECT token, 1, array_fill($1::uuid, $3), array_fill('test'::text, $3), $2::uuid[], array_fill(1, $3)
+         FROM dead`,
+        [laneOf(made)[0], inTheAir, [inTheAir.length]],
+      );
+    }
+    await rows('UPDATE signalpost.lanes SET wake_at = $2 WHERE endpoint_id = $1', [laneOf(made)[2], 'infinity']);
+    await dispatch();
+    const deliveries = await allEnded();
+    expect(deliveries.map(({ id, status, status_reason: reason }) => [id, status, reason])).toEqual([
+      [poison!.id, 'failed', 'poison'],
+      [neighbour!.id, 'succeeded', null],
+    ]);
+    const logs = await readAll<{ id: string; action: string; delivery_id: string; description: string }>(
+      service,
+      `/v1/logs?endpoint_id=${made.id}&action=delivery.failed`,
+      key,
+    );
+    expect(logs).toMatchObject([{ delivery_id: poison!.id, description: expect.stringContaining('/hook') as string }]);
+  });
+
+  it('find new work within a second by their polls alone', async () => {
+    await endpoint();
+    await dispatch();
+    for (const count of [1, 2]) {
+      await rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'LISTEN%'`);
+      await publish(`col_${count}`);
+      const publishedAtMs = performance.now();
+      await receiver.arrived(count);
+      expect(performance.now() - publishedAtMs).toBeLessThan(1_000);
+    }
+  });
+
+  it('lose nothing, repeat nothing and leave nothing behind when one ends under load', async () => {
+    await Promise.all([endpoint('/hook'), endpoint('/other')]);
+    const slow = () => new Promise((resolve) => setTimeout(resolve, 20));
+    receiver.answer = () => ({ after: slow() });
+    const [first] = await Promise.all([dispatch(), dispatch()]);
+    await publishMany(200);
+    await receiver.until((arrivals) => arrivals.length >= 50);
+    await stop(first);
+    const left = await rows<{ owned: number; batches: number }>(
+      `SELECT (SELECT count(*) FROM signalpost.lanes l
+         WHERE NOT EXISTS (SELECT FROM signalpost.dispatchers d WHERE d.token = l.owner) AND l.owner IS NOT NULL)::integer AS owned,
+       (SELECT count(*) FROM signalpost.claimed_batches b
+         WHERE NOT EXISTS (SELECT FROM signalpost.dispatchers d WHERE d.token = b.token))::integer AS batches`,
+    );
+    expect(left).toEqual([{ owned: 0, batches: 0 }]);
+    expect(new Set((await allEnded()).map(({ status }) => status))).toEqual(new Set(['succeeded']));
+    for (const path of ['/hook', '/other']) expect(arrivalCounts(path)).toEqual(Array<number>(200).fill(1));
+  }, 15_000);
+});
+
+/** A success of the claimed delivery, unless `next` says otherwise. */
+function settlementOf(
+  { lane, id, attemptCount }: ClaimedDelivery,
+  next: Settlement['next'] = { end: 'succeeded', reason: null },
+): Settlement {
+  return {
+    lane,
+    deliveryId: id,
+    number: attemptCount + 1,
+    attempt: {
+      startedAt: new Date(),
+      durationMs: 5,
+      outcome: 'succeeded',
+      statusCode: 200,
+      errorCode: null,
+      errorMessage: null,
+      responseBody: 'ok',
+      responseTruncated: false,
+    },
+    next,
+    failingBegins: null,
+    log: null,
+    systemEvent: null,
+  };
+}
