@@ -34,7 +34,8 @@ const WAS_PUBLISHED: Statement = {
       ) OR EXISTS (
         SELECT FROM signalpost.event_inbox i
          WHERE i.account_id = $1 AND i.mode = $2 AND i.error IS NULL
-           AND i.input ->> 'type' = $3 AND i.input -> 'data' ->> 'key_id' = $4
+           -- What a producer left may be JSON that PostgreSQL cannot read.
+           AND CASE WHEN i.source = 'system' THEN i.input ->> 'type' = $3 AND i.input -> 'data' ->> 'key_id' = $4 END
       ) AS published`,
 };
 
