@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
+import { AdminJournal } from './admin/admin-journal.js';
 import { DevelopmentAccount } from './admin/development-account.js';
 import { Readiness } from './common/health/readiness.js';
 import { createLogger } from './common/logging.js';
@@ -39,6 +40,7 @@ async function start(): Promise<void> {
   lifecycle.onEnd(() => app.close());
   await listen(() => app.listen(config.port, config.host), config);
   app.get(Readiness).markReady();
+  await app.get(AdminJournal).started(config.role);
 
   const url = config.publicUrl ?? (await app.getUrl());
   logger.log(

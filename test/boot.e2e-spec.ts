@@ -21,6 +21,26 @@ describe('the process', () => {
     expect(await ended).toEqual({ status: 0, errors: '' });
   });
 
+  it('leaves a log of its start among those of the platform', async () => {
+    const key = makeAdminKey();
+    const env = { DATABASE_URL: databaseUrl, ROLE: 'api', ADMIN_KEYS: `ops:${key}` };
+    const { process: child, ended, url } = boot(env);
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await fetch(`${await url}/v1/admin/logs?action=service.started&limit=1`, { headers });
+    const { data } = (await answer.json()) as { data: object[] };
+    expect(data).toMatchObject([
+      {
+        category: 'admin',
+        mode: null,
+        description: expect.stringMatching(/^Signalpost \d+\.\d+\.\d+ started \(role api\)$/),
+        actor: { type: 'system' },
+        metadata: { role: 'api' },
+      },
+    ]);
+    child.kill('SIGTERM');
+    await ended;
+  });
+
   it('names a port in use in one line and ends with status 1', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));

@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import type { Caller } from '../auth/caller.js';
+import type { Role } from '../config/app-config.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
-import { describeAccount, describeEventType } from '../logs/descriptions.js';
+import { VERSION } from '../common/version.js';
+import { describeAccount, describeStart, describeEventType } from '../logs/descriptions.js';
 import { logActorOf } from '../logs/log.js';
 import { LogWriter } from '../logs/log-writer.js';
 
@@ -20,6 +22,20 @@ type EventTypeAction = 'created' | 'updated' | 'retired' | 'deleted';
 @Injectable()
 export class AdminJournal {
   constructor(private readonly logs: LogWriter) {}
+
+  /** A process of the service in this role is ready. */
+  async started(role: Role): Promise<void> {
+    const log = {
+      accountId: NIL_ACCOUNT,
+      mode: null,
+      category: 'admin',
+      action: 'service.started',
+      status: 'info',
+      description: describeStart('en', role, VERSION),
+      metadata: { role, version: VERSION, node: process.version },
+    } as const;
+    await this.logs.write([log]);
+  }
 
   async account(
     what: AccountAction,
