@@ -1,4 +1,5 @@
 import { AppError, ERROR_CODES } from './app-error.js';
+import { maskText } from './masked-text.js';
 import { ArrayField, EnumField, IntegerField, StringField } from './fields.js';
 
 export class ProblemField {
@@ -38,15 +39,20 @@ export class Problem {
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
+/** Names and values of the caller's own can stand in what is told, and problems end up in logs and in chats: masked. */
 export function toProblem(error: AppError, requestId: string): Problem {
   return {
     type: `/docs/errors#${error.code}`,
     title: error.title,
     status: error.status,
-    detail: error.detail,
+    detail: maskText(error.detail),
     code: error.code,
     request_id: requestId,
-    errors: error.errors.map(({ field, code, message }) => ({ field, code, message })),
+    errors: error.errors.map(({ field, code, message }) => ({
+      field: maskText(field),
+      code,
+      message: maskText(message),
+    })),
   };
 }
 
