@@ -90,9 +90,7 @@ type Described = Parameters<typeof describeDelivery>[1] extends infer D
   : never;
 
 function logOf({ settings, locale }: OutcomeContext, action: string, described: Described): SettlementLog {
-  const description = describeDelivery(locale, { url: settings.url, ...described } as Parameters<
-    typeof describeDelivery
-  >[1]);
+  const description = describeDelivery(locale, { url: settings.url, ...described });
   return { action, status: action === 'delivery.succeeded' ? 'succeeded' : 'failed', description };
 }
 

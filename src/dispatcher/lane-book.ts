@@ -17,9 +17,6 @@ export interface Lane {
   isClaiming: boolean;
   /** It is being given back; nothing may be claimed of it then, for another may own it already. */
   isParking: boolean;
-  /** Rises whenever there may be work; a claim has seen the work of the count that it began with. */
-  wakeCount: number;
-  seenWakeCount: number;
   gen: string | null;
   /** By this process's clock; null: nothing waits. */
   nextDueMs: number | null;
@@ -79,7 +76,6 @@ export class LaneBook {
   wake(ids: readonly LaneId[], nowMs: number): void {
     for (const id of ids) {
       const lane = this.lanes.get(laneKey(id)) ?? this.add(id, nowMs);
-      lane.wakeCount += 1;
       lane.isOpen = true;
       this.queueTurn(lane);
     }
@@ -133,7 +129,6 @@ export class LaneBook {
         continue;
       }
       const room = Math.min(concurrencyRoom, rateRoom, left, share);
-      lane.seenWakeCount = lane.wakeCount;
       lane.isClaiming = true;
       const recheckWaiting = lane.recheckWaiting || !lane.isOwned;
       claims.push({ lane: lane.id, room, recheckWaiting, rateLimit: lane.rateLimit });
@@ -175,8 +170,8 @@ export class LaneBook {
       const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
       lane.nextDueMs = state.nextDueInMs === null ? null : nowMs + state.nextDueInMs;
       if (count > 0) lane.idleSinceMs = nowMs;
-      const mayHaveMore = count === room || isRateNew || lane.wakeCount > lane.seenWakeCount;
-      if (state.isOpen && mayHaveMore) this.queueTurn(lane);
+      // A wake-up that came while the claim was under way has left the lane its turn.
+      if (state.isOpen && (count === room || isRateNew)) this.queueTurn(lane);
     }
   }
 
@@ -254,8 +249,6 @@ export class LaneBook {
       isOpen: true,
       isClaiming: false,
       isParking: false,
-      wakeCount: 0,
-      seenWakeCount: 0,
       gen: null,
       nextDueMs: null,
       recheckWaiting: true,

@@ -1,0 +1,38 @@
+import { RateGate } from './rate-gate.js';
+
+describe('RateGate', () => {
+  /** Passes all that may pass, looking every `stepMs`; how many passed in `forMs`. */
+  const passedIn = (gate: RateGate, forMs: number, stepMs: number): number => {
+    let passed = 0;
+    for (let nowMs = stepMs; nowMs <= forMs; nowMs += stepMs) {
+      const count = gate.available(nowMs);
+      gate.take(count);
+      passed += count;
+    }
+    return passed;
+  };
+
+  it('begins empty, as nobody knows what an earlier owner sent', () => {
+    const gate = new RateGate(10, 0);
+    expect(gate.available(0)).toBe(0);
+    expect(gate.waitMs()).toBe(100);
+  });
+
+  it.each([1, 10, 500])('passes %i a second over a long time', (perSecond) => {
+    expect(passedIn(new RateGate(perSecond, 0), 20_000, 1)).toBe(perSecond * 20);
+  });
+
+  it('saves nothing up for a burst', () => {
+    expect(new RateGate(10, 0).available(60_000)).toBe(1);
+    expect(new RateGate(500, 0).available(60_000)).toBe(10);
+  });
+
+  it('tells how long the next one has to wait', () => {
+    const gate = new RateGate(4, 0);
+    expect(gate.available(250)).toBe(1);
+    expect(gate.waitMs()).toBe(0);
+    gate.take(1);
+    gate.available(300);
+    expect(gate.waitMs()).toBeCloseTo(200);
+  });
+});

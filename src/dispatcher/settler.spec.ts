@@ -1,0 +1,105 @@
+import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
+import type { Settlement } from '../deliveries/settle-arguments.js';
+import { LeaseLostError, Settler } from './settler.js';
+
+interface Call {
+  readonly finished: readonly number[];
+  readonly names: readonly string[];
+  readonly answer: (settled: number[] | null | Error) => void;
+}
+
+/** Keeps each settle until the test answers it. */
+class HeldQueue {
+  readonly calls: Call[] = [];
+  private tell: () => void = () => undefined;
+
+  settle(_token: string, finished: readonly number[], settlements: readonly Settlement[]): Promise<number[] | null> {
+    return new Promise((resolve, reject) => {
+      const answer = (settled: number[] | null | Error) =>
+        settled instanceof Error ? reject(settled) : resolve(settled);
+      this.calls.push({ finished, names: settlements.map(({ deliveryId }) => deliveryId), answer });
+      this.tell();
+    });
+  }
+
+  /** The `count`-th call, once it is made. */
+  async call(count: number): Promise<Call> {
+    while (this.calls.length < count) await new Promise<void>((resolve) => (this.tell = resolve));
+    return this.calls[count - 1]!;
+  }
+}
+
+describe('Settler', () => {
+  let queue: HeldQueue;
+  let settler: Settler;
+  beforeEach(() => {
+    queue = new HeldQueue();
+    settler = new Settler(queue as unknown as LaneQueueRepository, 'token');
+  });
+  const settle = (batch: number, deliveryId: string) =>
+    settler.settle(batch, { deliveryId } as unknown as Settlement).catch((error: Error) => error);
+
+  it('settles together what ends in one turn, and then what came while two settles were under way', async () => {
+    settler.openBatch(1, 6);
+    void settle(1, 'a');
+    void settle(1, 'b');
+    const first = await queue.call(1);
+    void settle(1, 'c');
+    await queue.call(2);
+    void settle(1, 'd');
+    void settle(1, 'e');
+    first.answer([0, 1]);
+    expect((await queue.call(3)).names).toEqual(['d', 'e']);
+    expect(queue.calls.map(({ names }) => names)).toEqual([['a', 'b'], ['c'], ['d', 'e']]);
+  });
+
+  it('tells each whether it took effect', async () => {
+    settler.openBatch(1, 2);
+    const results = [settle(1, 'a'), settle(1, 'b')];
+    (await queue.call(1)).answer([1]);
+    expect(await Promise.all(results)).toEqual([false, true]);
+  });
+
+  it('ends a batch with the last of its deliveries, sent or released', async () => {
+    settler.openBatch(1, 2);
+    settler.openBatch(2, 1);
+    void settle(1, 'a');
+    const first = await queue.call(1);
+    expect(first.finished).toEqual([]);
+    first.answer([0]);
+    settler.release(1);
+    void settle(2, 'b');
+    expect((await queue.call(2)).finished).toEqual([1, 2]);
+  });
+
+  it('clears a batch of which nothing was sent, without waiting for a settle', async () => {
+    settler.openBatch(1, 1);
+    settler.release(1);
+    expect(await queue.call(1)).toMatchObject({ finished: [1], names: [] });
+  });
+
+  it('keeps a batch open whose settle failed, and forgets none that had ended before', async () => {
+    settler.openBatch(1, 1);
+    settler.openBatch(2, 1);
+    settler.release(1);
+    const failed = settle(2, 'a');
+    const first = await queue.call(1);
+    expect(first).toMatchObject({ finished: [1, 2], names: ['a'] });
+    first.answer(new Error('connection lost'));
+    expect(await failed).toEqual(new Error('connection lost'));
+    settler.openBatch(3, 1);
+    void settle(3, 'b');
+    const second = await queue.call(2);
+    expect([...second.finished].sort()).toEqual([1, 3]);
+    second.answer([0]);
+    void settle(2, 'a');
+    expect((await queue.call(3)).finished).toEqual([2]);
+  });
+
+  it('says that the lease is lost', async () => {
+    settler.openBatch(1, 1);
+    const lost = settle(1, 'a');
+    (await queue.call(1)).answer(null);
+    expect(await lost).toBeInstanceOf(LeaseLostError);
+  });
+});
