@@ -3,6 +3,7 @@ import { jest } from '@jest/globals';
 import pg from 'pg';
 import { Clock } from '../src/common/clock.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
+import { EventStreamRepository } from '../src/events/stream/event-stream.repository.js';
 import { operationEvent, publish, publishBatch, publishNew } from './support/publishing.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 import { SseReader } from './support/sse-reader.js';
@@ -165,6 +166,50 @@ describe('the stream of events', () => {
       await publishMany('more', 5);
       await has(reader, 905);
       expect(reader.sequences).toEqual(range(1, 905));
+    });
+
+    it('gives at once what is published while it begins', async () => {
+      const repository = first.app.get(EventStreamRepository);
+      const readEnds = repository.readEnds.bind(repository);
+      jest.spyOn(repository, 'readEnds').mockImplementationOnce(async (...asked) => {
+        const ends = await readEnds(...asked);
+        await publishNew(first, key, pending('col_between'));
+        return ends;
+      });
+      const reader = await open();
+      await has(reader, 1);
+      expect(reader.sequences).toEqual([1]);
+    }, 5_000);
+
+    it('reads for itself what the tail should have given and did not', async () => {
+      const [lost, other] = [await open(), await open()];
+      const repository = first.app.get(EventStreamRepository);
+      const readAfter = repository.readAfter.bind(repository);
+      const spy = jest.spyOn(repository, 'readAfter').mockImplementation(async (ledgers) => {
+        const read = await readAfter(ledgers);
+        if (read[0]!.events.length < 2) return read;
+        spy.mockRestore();
+        return [{ ...read[0]!, events: read[0]!.events.slice(1) }];
+      });
+      await publishBatch(first, key, [pending('col_1'), pending('col_2'), pending('col_3')]);
+      for (const reader of [lost, other]) {
+        await has(reader, 3);
+        expect(reader.sequences).toEqual([1, 2, 3]);
+      }
+      await publishMany('later', 2);
+      await has(lost, 5);
+      expect(lost.sequences).toEqual(range(1, 5));
+    });
+
+    it('ends before a gap in what is stored instead of hiding it', async () => {
+      await publishMany('gap', 5);
+      await first.dataSource.query('DELETE FROM signalpost.events WHERE sequence = 3 AND operation_id LIKE $1', [
+        'gap_%',
+      ]);
+      const reader = await open({ after: 0 });
+      await reader.untilClosed();
+      expect(reader.sequences).toEqual([1, 2]);
+      expect(reader.ending?.code).toBe('internal');
     });
 
     it('begins with the oldest event that is kept for 0, and is 410 where events are gone', async () => {
@@ -345,7 +390,7 @@ describe('the stream of events', () => {
   });
 
   describe('its bounds', () => {
-    it('cuts a reader that does not read, tells it so, and loses nothing for it', async () => {
+    it('cuts a reader that does not read, tells it so, and loses nothing for it; one that reads the past has time', async () => {
       const reader = await open({ query: '?type=collect.*' });
       await reader.until(() => reader.retry !== null);
       reader.pause();
@@ -367,7 +412,17 @@ describe('the stream of events', () => {
       const again = await open({ after: reader.lastId });
       await has(again, 120 - got.length);
       expect(again.sequences).toEqual(range(got.length + 1, 120));
-    });
+
+      // The past waits for a reader; another one goes through all of it meanwhile.
+      const slow = await open({ after: 0 });
+      slow.pause();
+      const quick = await open({ after: 0 });
+      await has(quick, 120);
+      slow.resume();
+      await has(slow, 120);
+      expect(slow.sequences).toEqual(range(1, 120));
+      expect(await metric('signalpost_stream_readers_cut_total')).toBe(1);
+    }, 30_000);
 
     it('allows a key STREAMS_PER_KEY streams in a process, and another one when one has gone', async () => {
       const small = await Service.start({ environment: { STREAMS_PER_KEY: '2' } });
@@ -382,7 +437,7 @@ describe('the stream of events', () => {
         expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
         expect((await open({ on: small, by: live.secretKey })).status).toBe(200);
         expect(await metric('signalpost_streams_open', small)).toBe(3);
-        streams[0]!.leave();
+        streams[0].leave();
         await until(async () => (await open({ on: small, by: test.secretKey })).status === 200);
       } finally {
         await small.stop();
@@ -426,5 +481,5 @@ describe('the stream of events', () => {
       await has(reader, 500);
       expect(reader.sequences).toEqual(range(1, 500));
     }
-  });
+  }, 30_000);
 });

@@ -115,6 +115,18 @@ describe('SseConnection', () => {
     expect(reader.destroyed).toBe(true);
   });
 
+  it('waits no longer for a reader that was cut when it is told to end soon', async () => {
+    const { reader, connection } = connect();
+    await settle();
+    reader.stopReading();
+    connection.send(BIG);
+    connection.end('slow_consumer', 'Too slow.');
+    connection.end('shutting_down', 'Soon.', 2_000);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(reader.destroyed).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it('ends with the reader: nothing waits for it any longer', async () => {
     const { reader, connection } = connect();
     await settle();

@@ -22,6 +22,7 @@ export class SseConnection {
   private readonly ending = new AbortController();
   private readonly heartbeat: NodeJS.Timeout;
   private readonly waiting: Buffer[] = [];
+  private deadline: NodeJS.Timeout | undefined;
   private waitingBytes = 0;
   private blocked = false;
   private stalledHeartbeats = 0;
@@ -78,13 +79,19 @@ export class SseConnection {
     this.toldPosition = position;
   }
 
-  /** Ends the stream with its last message, dropping what waits; the socket goes when it is sent, or after `graceMs`. */
+  /**
+   * Ends the stream with its last message, dropping what waits; the socket goes when it is sent, or after `graceMs`. On
+   * a stream that is ending already only the time it has left changes.
+   */
   end(code: string, message: string, graceMs = END_GRACE_MS): void {
-    if (!this.isOpen) return;
-    this.stop();
-    const deadline = setTimeout(() => this.output.destroy(), graceMs);
-    this.output.once('close', () => clearTimeout(deadline));
-    this.output.end(endFrame(code, message));
+    if (this.output.destroyed) return;
+    if (this.isOpen) {
+      this.stop();
+      this.output.once('close', () => clearTimeout(this.deadline));
+      this.output.end(endFrame(code, message));
+    }
+    clearTimeout(this.deadline);
+    this.deadline = setTimeout(() => this.output.destroy(), graceMs);
   }
 
   private cut(): void {
