@@ -154,9 +154,11 @@ describe('DispatchSession', () => {
     world.failingSettings = 1;
     await session.poll();
     await world.until(() => world.errors.length > 0);
+    const failedAtMs = performance.now();
     await session.poll();
     expect([world.errors, world.sent, session.inFlight]).toEqual([['deliver: no settings'], [], 1]);
     await world.until(() => world.settled.length === 1);
+    expect(performance.now() - failedAtMs).toBeGreaterThan(900);
   });
 
   it('touches nothing more after its end, and drops what was in the air', async () => {
@@ -171,6 +173,8 @@ describe('DispatchSession', () => {
     session.wake([LANE]);
     await session.poll();
     await session.close();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
     expect([world.settled, world.attempts, world.sent.length, session.inFlight]).toEqual([[], [], 2, 0]);
   });
 
@@ -220,5 +224,16 @@ describe('DispatchSession', () => {
     session.end();
     await closing;
     expect([world.settled, [...world.due.keys()]]).toEqual([[], [uuid(1)]]);
+  });
+
+  it('closes at its end even if the database does not answer', async () => {
+    world.claimGate = new Promise(() => undefined);
+    world.add(1);
+    await session.poll();
+    await new Promise(setImmediate);
+    const closing = session.close();
+    session.end();
+    await closing;
+    expect(world.sent).toEqual([]);
   });
 });

@@ -48,6 +48,8 @@ describe('Settler', () => {
     await queue.call(2);
     void settle(1, 'd');
     void settle(1, 'e');
+    await new Promise(setImmediate);
+    expect(queue.calls).toHaveLength(2);
     first.answer([0, 1]);
     expect((await queue.call(3)).names).toEqual(['d', 'e']);
     expect(queue.calls.map(({ names }) => names)).toEqual([['a', 'b'], ['c'], ['d', 'e']]);
