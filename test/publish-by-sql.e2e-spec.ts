@@ -299,12 +299,19 @@ describe('Publishing by SQL', () => {
       expect(functions).toEqual([{ name: 'publish_event' }]);
     });
 
-    it('cannot make the function use objects of its own', async () => {
-      await producer.query('CREATE TEMP TABLE accounts (id uuid)');
-      await producer.query('SET search_path = pg_temp, public');
+    it('cannot make the function call one of its own, with the rights of its owner', async () => {
+      await app.dataSource.query(`
+        CREATE SCHEMA mine;
+        CREATE FUNCTION mine.to_json(text) RETURNS json LANGUAGE sql AS $$ SELECT '"hijacked"'::json $$;
+        GRANT USAGE ON SCHEMA mine TO signalpost_producer`);
+      await producer.query('SET search_path = mine, pg_catalog');
+      const { rows: own } = await producer.query(`SELECT to_json('a.b'::text) AS value`);
+      expect(own).toEqual([{ value: 'hijacked' }]);
       await call('payment.pending', { id: 'pay_1' });
       await producer.query('RESET search_path');
-      await until(async () => (await events()).length === 1);
+      await settled();
+      expect(await rows()).toEqual([]);
+      expect(await events()).toHaveLength(1);
     });
 
     it('nobody else may call it', async () => {
