@@ -88,7 +88,7 @@ describe('events that the database brings', () => {
       ...Array.from({ length: 5 }, () => 'invalid_input'),
       ...['event_type_reserved', 'operation_conflict'],
     ]);
-    expect((await events()).map(({ type, source }) => `${type} ${source}`)).toEqual([
+    expect((await events()).map(({ type, source }) => `${type} ${String(source)}`)).toEqual([
       'collect.pending account',
       'api_key.revoked system',
       'collect.failed platform',

@@ -1,0 +1,167 @@
+import { operationEvent, publishBatch, type PublishedEvent, readAll } from './support/publishing.js';
+import { type MadeAccount, Service } from './support/service.js';
+
+const PUBLISHERS = 32;
+const EVENTS_EACH = 12;
+const OPERATIONS = 7;
+
+/** Takes what a reader that polls with `ending_before` sees, in the order in which it sees it, until told to stop. */
+class Poller {
+  readonly seen: string[] = [];
+  private stopped = false;
+  private readonly done: Promise<void>;
+
+  constructor(
+    private readonly service: Service,
+    private readonly key: string,
+    first: string,
+  ) {
+    this.seen.push(first);
+    this.done = this.run();
+  }
+
+  /** Resolves after one more read that began now. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.done;
+    while (await this.poll());
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) await this.poll();
+  }
+
+  private async poll(): Promise<boolean> {
+    const query = { ending_before: this.seen.at(-1)!, limit: 100 };
+    const { body } = await this.service.call('get', '/v1/events', { key: this.key, query }).expect(200);
+    const { data } = body as { data: { id: string }[] };
+    this.seen.push(...data.map(({ id }) => id).reverse());
+    return data.length > 0;
+  }
+}
+
+describe('many publishers over two processes', () => {
+  let services: readonly [Service, Service];
+  let account: MadeAccount;
+  let key: string;
+  beforeAll(async () => {
+    const service = await Service.start();
+    services = [service, await Service.start({ config: service.config })];
+  });
+  beforeEach(async () => {
+    account = await services[0].makeAccount();
+    key = account.test.secretKey;
+  });
+  afterAll(async () => {
+    for (const service of services) await service.stop();
+  });
+
+  const events = (by = key) => readAll<PublishedEvent>(services[0], '/v1/events', by);
+  const publishTo = (service: Service, input: object) =>
+    service.call('post', '/v1/events', { key, body: input }).expect(201);
+  const expectGapFree = (told: readonly PublishedEvent[]) => {
+    expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, n) => n + 1));
+    const ids = told.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort());
+    expect(new Set(ids).size).toBe(ids.length);
+  };
+  const versionsByOperation = (told: readonly PublishedEvent[]) => {
+    const versions = new Map<string, number[]>();
+    for (const { operation } of told) {
+      versions.set(operation!.id, [...(versions.get(operation!.id) ?? []), operation!.version]);
+    }
+    return versions;
+  };
+
+  it('leave a sequence without gap or repeat, every version once, and nothing that a polling reader missed', async () => {
+    const first = (await publishTo(services[0], operationEvent('collect.pending', 'op_0'))).body as PublishedEvent;
+    const poller = new Poller(services[1], key, first.id);
+    const answered: string[] = [first.id];
+    let aborted = 0;
+
+    const publishOne = async (publisher: number, n: number): Promise<void> => {
+      const id = `op_${(publisher + n) % OPERATIONS}`;
+      const type = n % 2 ? 'collect.failed' : 'collect.pending';
+      const body = operationEvent(type, id, { data: { publisher, n } });
+      const call = services[(publisher + n) % 2]!.call('post', '/v1/events', { key, body });
+      // A client that leaves, at one moment or another: its event is either whole or not there.
+      if (n % 6 === 5) setTimeout(() => void call.abort(), publisher % 8);
+      const response = await call.then(
+        (answer) => answer,
+        () => null,
+      );
+      if (response === null) {
+        aborted += 1;
+        return;
+      }
+      expect(response.status).toBe(201);
+      answered.push((response.body as PublishedEvent).id);
+    };
+    await Promise.all(
+      Array.from({ length: PUBLISHERS }, async (_, publisher) => {
+        for (let n = 0; n < EVENTS_EACH; n++) await publishOne(publisher, n);
+      }),
+    );
+    // Whatever the aborted ones began has ended once later requests of both processes are answered.
+    for (const service of services)
+      answered.push(((await publishTo(service, operationEvent('collect.failed', 'op_1'))).body as PublishedEvent).id);
+    await poller.stop();
+
+    const told = await events();
+    expectGapFree(told);
+    expect(aborted).toBeGreaterThan(0);
+    expect(told.length).toBeGreaterThanOrEqual(answered.length);
+    const stored = new Set(told.map(({ id }) => id));
+    expect(answered.filter((id) => !stored.has(id))).toEqual([]);
+    expect(poller.seen).toEqual(told.map(({ id }) => id));
+
+    for (const [id, versions] of versionsByOperation(told)) {
+      expect(versions).toEqual(versions.map((_, n) => n + 1));
+      const { body } = await services[0].call('get', `/v1/operations/${id}`, { key }).expect(200);
+      expect(body).toMatchObject({ version: versions.length, last_event_id: expect.any(String) });
+    }
+  }, 60_000);
+
+  it('agree on one operation that both change at once: each version once, each previous status the one before', async () => {
+    const types = ['collect.pending', 'collect.failed', 'collect.succeeded'];
+    for (let round = 0; round < 15; round++) {
+      await Promise.all(
+        services.flatMap((service) => types.map((type) => publishTo(service, operationEvent(type, 'the_one')))),
+      );
+    }
+    const told = await events();
+    expectGapFree(told);
+    expect(told.map(({ operation }) => operation!.version)).toEqual(told.map((_, n) => n + 1));
+    let before: string | null = null;
+    for (const { operation } of told) {
+      expect(operation!.previous_status).toBe(before);
+      if (!operation!.stale) before = operation!.status;
+    }
+    const { body } = await services[1].call('get', '/v1/operations/the_one', { key }).expect(200);
+    expect(body).toMatchObject({ version: 90, status: before });
+  }, 60_000);
+
+  it('do not deadlock when both bring batches for several accounts in different orders', async () => {
+    const accounts = await Promise.all(Array.from({ length: 4 }, () => services[0].makeAccount()));
+    const modes = ['test', 'live'];
+    const items = (from: number) =>
+      Array.from({ length: 24 }, (_, n) => ({
+        ...operationEvent('collect.pending', `op_${n % 3}`),
+        account: accounts[(from + n * (from % 2 ? 1 : 3)) % 4]!.id,
+        mode: modes[(from + n) % 2],
+      }));
+    const batches = await Promise.all(
+      Array.from({ length: 24 }, (_, from) => publishBatch(services[from % 2]!, services[0].adminKey, items(from))),
+    );
+    expect(batches.map(({ created, failed }) => [created, failed])).toEqual(batches.map(() => [24, 0]));
+    const ledgers = await Promise.all(
+      accounts.flatMap(({ test, live }) => [events(test.secretKey), events(live.secretKey)]),
+    );
+    for (const told of ledgers) {
+      expectGapFree(told);
+      for (const versions of versionsByOperation(told).values())
+        expect(versions).toEqual(versions.map((_, n) => n + 1));
+    }
+    expect(ledgers.flat()).toHaveLength(24 * 24);
+  }, 60_000);
+});
