@@ -9,11 +9,12 @@ const common = {
   transform: { '^.+\\.ts$': ['@swc/jest', { swcrc: true }] },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
-  testTimeout: 20_000,
 };
 
 export default {
   openHandlesTimeout: 2_000,
+  // A project's own would be ignored.
+  testTimeout: 20_000,
   projects: [
     {
       ...common,
