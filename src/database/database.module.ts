@@ -1,5 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
 import { Database } from './database.js';
 import { DatabaseReadiness } from './database-readiness.js';
 import { Listener } from './listener.js';
@@ -8,15 +9,23 @@ import { PartitionSchedule } from './partition-schedule.js';
 import { PartitionsRepository } from './partitions.repository.js';
 import { Singleton } from './singleton.js';
 
-/** The connected database for every module. Who opened the data source closes it, after the application. */
+/**
+ * The connected database for every module. The data source is opened before the application, which may need migrating
+ * first, and TypeORM's module closes it as the last thing of a shutdown.
+ */
 @Global()
 @Module({})
 export class DatabaseModule {
   static forRoot(dataSource: DataSource): DynamicModule {
     return {
       module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({ ...dataSource.options, manualInitialization: true, retryAttempts: 0 }),
+          dataSourceFactory: async () => dataSource,
+        }),
+      ],
       providers: [
-        { provide: DataSource, useValue: dataSource },
         { provide: Database, useFactory: () => new Database(dataSource) },
         DatabaseReadiness,
         Listener,
@@ -25,7 +34,7 @@ export class DatabaseModule {
         PartitionMaintenance,
         PartitionSchedule,
       ],
-      exports: [DataSource, Database, Listener, Singleton],
+      exports: [TypeOrmModule, Database, Listener, Singleton],
     };
   }
 }
