@@ -6,6 +6,7 @@ import { client, startService, startSink } from './service.mjs';
 
 const ACCOUNTS = 10;
 const ROUNDS = 3;
+let serial = 0;
 const CASES = [
   { name: 'batches of 500, fan-out 1', fanOut: 1, batch: 500, events: 15_000, connections: 4 },
   { name: 'single publishes, 64 connections, fan-out 1', fanOut: 1, batch: 1, events: 8_000, connections: 64 },
@@ -81,7 +82,6 @@ async function round({ fanOut, batch, connections }, keys, events) {
   };
 }
 
-let serial = 0;
 function event(number) {
   serial += 1;
   return {
