@@ -413,6 +413,8 @@ describe('the stream of events', () => {
       await has(again, 120 - got.length);
       expect(again.sequences).toEqual(range(got.length + 1, 120));
 
+      again.leave();
+      await until(async () => (await metric('signalpost_streams_open')) === 0);
       // The past waits for a reader; another one goes through all of it meanwhile.
       const slow = await open({ after: 0 });
       slow.pause();
