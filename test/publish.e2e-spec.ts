@@ -1,3 +1,4 @@
+import { EventCatalogue } from '../src/events/event-catalogue.js';
 import { expectProblem } from './support/problems.js';
 import { operationEvent, postBytes, publish, publishBatch, publishNew } from './support/publishing.js';
 import { type MadeAccount, Service } from './support/service.js';
@@ -18,6 +19,7 @@ describe('publishing one event', () => {
       `INSERT INTO signalpost.event_types (type, description, retired) VALUES
          ('payout.sent', 'A payout left.', false), ('payout.old', 'No longer used.', true)`,
     );
+    await service.app.get(EventCatalogue).refresh();
   });
   beforeEach(async () => {
     account = await service.makeAccount();
