@@ -225,6 +225,8 @@ CREATE TABLE signalpost.webhook_endpoints (
   revision bigint NOT NULL DEFAULT 1,
   -- Rises when the endpoint is disabled: unfinished deliveries of an earlier epoch count as skipped from that moment.
   epoch integer NOT NULL DEFAULT 1,
+  -- When the last epoch before this one ended: what its unfinished deliveries show as their end.
+  epoch_ended_at timestamptz(3),
   -- Set when it is disabled or deleted, until a job has ended the rows that this left unfinished.
   has_leftovers boolean NOT NULL DEFAULT false,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
@@ -291,7 +293,7 @@ CREATE INDEX pending_deliveries_order
 CREATE INDEX pending_deliveries_resent ON signalpost.pending_deliveries (account_id, mode, event_id)
   WHERE trigger <> 'event';
 
--- Ended deliveries; a row never changes.
+-- Ended deliveries; a row changes only in that an attempt which was in the air at a cancellation is counted.
 CREATE TABLE signalpost.deliveries (
   account_id uuid NOT NULL,
   mode text NOT NULL,

@@ -105,15 +105,16 @@ BEGIN
 
   -- The ordered lanes owned, of which followers are put to `infinity` and released.
   FOR ordered IN
-    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, given.recheck
+    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, w.ordering, given.recheck
     FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting)
       AS given (account_id, mode, endpoint_id, recheck)
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    WHERE w.ordering = 'operation'
-      AND l.owner = dispatcher_token
+    WHERE l.owner = dispatcher_token
+      -- One that is ordered no longer may still have followers of the time when it was.
+      AND (w.ordering = 'operation' OR given.recheck)
   LOOP
     IF ordered.recheck THEN
       FOR waiting IN
@@ -131,6 +132,7 @@ BEGIN
         WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
       END LOOP;
     END IF;
+    CONTINUE WHEN ordered.ordering <> 'operation';
     FOR waiting IN
       SELECT q.id
       FROM (
@@ -150,6 +152,16 @@ BEGIN
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = 'infinity'
       WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
+      -- Its head may have been settled between the look and the lock. The settle locked this row before it committed, so
+      -- either it saw `infinity` and released it, or this statement's new snapshot sees the head gone.
+      UPDATE signalpost.pending_deliveries AS target
+      SET due_at = now()
+      WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id
+        AND NOT EXISTS (
+          SELECT FROM signalpost.pending_deliveries earlier
+          WHERE earlier.account_id = target.account_id AND earlier.mode = target.mode
+            AND earlier.endpoint_id = target.endpoint_id AND earlier.order_key = target.order_key
+            AND earlier.endpoint_epoch = target.endpoint_epoch AND earlier.id < target.id);
     END LOOP;
   END LOOP;
 

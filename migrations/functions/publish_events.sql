@@ -236,30 +236,34 @@ BEGIN
 
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
   -- from it; of the endpoints, an account has 50 at most, read by primary key.
-  INSERT INTO signalpost.pending_deliveries AS target (
-    account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, order_key, due_at)
-  SELECT w.account_id, w.mode,
-         (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
-         w.id, w.epoch, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id,
-         CASE WHEN w.ordering = 'operation' THEN e.operation_id END, to_timestamp(times[e.ledger] / 1000.0)
-  FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
-  JOIN signalpost.webhook_endpoints w
-    ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
-    AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
-  WHERE w.status = 'enabled' AND w.deleted_at IS NULL;
-  GET DIAGNOSTICS planned = ROW_COUNT;
-
-  INSERT INTO signalpost.deliveries AS target (
-    account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
-  SELECT w.account_id, w.mode,
-         (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
-         w.id, (hexes[e.ledger] || e.id_tail)::uuid, e.type, e.operation_id, 'skipped', 'endpoint_disabled',
-         to_timestamp(times[e.ledger] / 1000.0)
-  FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids) AS e (ledger, id_tail, type, operation_id)
-  JOIN signalpost.webhook_endpoints w
-    ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
-    AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
-  WHERE w.status = 'disabled' AND w.deleted_at IS NULL;
+  -- One statement, so that every endpoint is seen once: enabled, it is owed a delivery; disabled, it skips one.
+  WITH matched AS MATERIALIZED (
+    SELECT w.account_id, w.mode, w.id AS endpoint_id, w.status, w.epoch, w.ordering, times[e.ledger] AS ms,
+           (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid AS id,
+           (hexes[e.ledger] || e.id_tail)::uuid AS event_id, e.type, e.operation_id
+    FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids)
+      AS e (ledger, id_tail, type, operation_id)
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
+      AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
+    WHERE w.deleted_at IS NULL
+  ), owed AS (
+    INSERT INTO signalpost.pending_deliveries AS target (
+      account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, order_key, due_at)
+    SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.epoch, m.event_id, m.type, m.operation_id,
+           CASE WHEN m.ordering = 'operation' THEN m.operation_id END, to_timestamp(m.ms / 1000.0)
+    FROM matched m
+    WHERE m.status = 'enabled'
+    RETURNING 1
+  ), skipped AS (
+    INSERT INTO signalpost.deliveries AS target (
+      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
+    SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.event_id, m.type, m.operation_id, 'skipped', 'endpoint_disabled',
+           to_timestamp(m.ms / 1000.0)
+    FROM matched m
+    WHERE m.status = 'disabled'
+  )
+  SELECT count(*) INTO planned FROM owed;
 
   -- Wake the lanes of what was planned: exactly the rows of this call's milliseconds, by primary key.
   IF planned > 0 THEN

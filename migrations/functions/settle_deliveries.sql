@@ -66,6 +66,9 @@ DECLARE
   n integer;
   ended record;
   follower record;
+  endpoint record;
+  leftover record;
+  oldest_delivery uuid := '00000000-0000-0000-0000-000000000000';
   hex text := lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0');
 BEGIN
   PERFORM FROM signalpost.dispatchers d
@@ -74,6 +77,54 @@ BEGIN
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
+
+  -- The endpoints, in the order of their ids, so that none is disabled or deleted before this commits: a delivery that
+  -- was read as skipped or cancelled must not turn into anything else.
+  FOR endpoint IN
+    SELECT s.account_id, s.mode, s.id, bool_or(s.is_failing) AS is_failing
+    FROM (
+      SELECT g.account_id, g.mode, g.id, false AS is_failing FROM unnest(accounts, modes, endpoints) AS g (account_id, mode, id)
+      UNION ALL
+      SELECT g.account_id, g.mode, g.id, true FROM unnest(failing_accounts, failing_modes, failing_endpoints) AS g (account_id, mode, id)
+    ) AS s
+    GROUP BY s.account_id, s.mode, s.id
+    ORDER BY s.account_id, s.mode, s.id
+  LOOP
+    IF endpoint.is_failing THEN
+      PERFORM FROM signalpost.webhook_endpoints w
+      WHERE w.account_id = endpoint.account_id AND w.mode = endpoint.mode AND w.id = endpoint.id
+      FOR NO KEY UPDATE;
+    ELSE
+      PERFORM FROM signalpost.webhook_endpoints w
+      WHERE w.account_id = endpoint.account_id AND w.mode = endpoint.mode AND w.id = endpoint.id
+      FOR SHARE;
+    END IF;
+  END LOOP;
+
+  -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt.
+  FOR leftover IN
+    SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
+    FROM unnest(accounts, modes, ids, numbers) AS s (account_id, mode, id, number)
+    JOIN signalpost.pending_deliveries q
+      ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+    WHERE q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL
+    ORDER BY q.account_id, q.mode, q.id
+    FOR NO KEY UPDATE OF q
+  LOOP
+    INSERT INTO signalpost.deliveries AS target (
+      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
+      status, status_reason, attempt_count, ended_at)
+    SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
+           q.previous_delivery_id, q.recovery_id, CASE WHEN leftover.is_skipped THEN 'skipped' ELSE 'cancelled' END,
+           CASE WHEN leftover.is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, q.attempt_count,
+           CASE WHEN leftover.is_skipped THEN leftover.epoch_ended_at ELSE leftover.deleted_at END
+    FROM signalpost.pending_deliveries q
+    WHERE q.account_id = leftover.account_id AND q.mode = leftover.mode AND q.id = leftover.id;
+    DELETE FROM signalpost.pending_deliveries AS target
+    WHERE target.account_id = leftover.account_id AND target.mode = leftover.mode AND target.id = leftover.id;
+  END LOOP;
 
   WITH locked AS MATERIALIZED (
     SELECT s.n
@@ -102,21 +153,36 @@ BEGIN
     cancelled := '{}';
   END IF;
 
-  -- From the account's own row of endpoints, for a plan that stays within one shard.
-  INSERT INTO signalpost.attempts AS target (
-    account_id, mode, delivery_id, number, id, endpoint_id, started_at, duration_ms, outcome, status_code, error_code,
-    error_message, response_body, response_truncated)
-  SELECT w.account_id, w.mode, s.id, s.number, s.attempt_id, w.id, s.started_at, s.duration_ms, s.outcome,
-         s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
-  FROM unnest(
-    accounts, modes, ids, endpoints, numbers, attempt_ids, attempts_started_at, durations_ms, outcomes, status_codes,
-    error_codes, error_messages, response_bodies, responses_truncated
-  ) WITH ORDINALITY AS s (
-    account_id, mode, id, endpoint_id, number, attempt_id, started_at, duration_ms, outcome, status_code, error_code,
-    error_message, response_body, response_truncated, n)
-  JOIN signalpost.webhook_endpoints w
-    ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-  WHERE (all_settled OR s.n = ANY (settled || cancelled));
+  -- From the account's own row of endpoints, for a plan that stays within one shard. Attempts lie in the month of their
+  -- delivery, and that of one that waited for longer than attempts are kept may be gone: then only those go in that are
+  -- certain to have a place.
+  <<attempts_kept>>
+  LOOP
+    BEGIN
+      INSERT INTO signalpost.attempts AS target (
+        account_id, mode, delivery_id, number, id, endpoint_id, started_at, duration_ms, outcome, status_code, error_code,
+        error_message, response_body, response_truncated)
+      SELECT w.account_id, w.mode, s.id, s.number, s.attempt_id, w.id, s.started_at, s.duration_ms, s.outcome,
+             s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
+      FROM unnest(
+        accounts, modes, ids, endpoints, numbers, attempt_ids, attempts_started_at, durations_ms, outcomes, status_codes,
+        error_codes, error_messages, response_bodies, responses_truncated
+      ) WITH ORDINALITY AS s (
+        account_id, mode, id, endpoint_id, number, attempt_id, started_at, duration_ms, outcome, status_code, error_code,
+        error_message, response_body, response_truncated, n)
+      JOIN signalpost.webhook_endpoints w
+        ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
+      WHERE (all_settled OR s.n = ANY (settled || cancelled)) AND s.id >= oldest_delivery;
+      EXIT attempts_kept;
+    EXCEPTION WHEN check_violation THEN
+      IF oldest_delivery > '00000000-0000-0000-0000-000000000000' THEN
+        RAISE;
+      END IF;
+      oldest_delivery := (
+        lpad(to_hex((extract(epoch FROM now() - interval '10 days') * 1000)::bigint), 12, '0')
+        || '00000000000000000000')::uuid;
+    END;
+  END LOOP;
 
   INSERT INTO signalpost.deliveries AS target (
     account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
@@ -135,7 +201,8 @@ BEGIN
     IF statuses[n] = '' THEN
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = clock_timestamp() + waits_ms[n] * interval '1 millisecond', attempt_count = numbers[n],
-          first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
+          -- An attempt that ended shows that the delivery does not kill its sender.
+          crash_count = 0, first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
       WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
       CONTINUE;
     END IF;
@@ -151,7 +218,9 @@ BEGIN
     WHERE p.account_id = accounts[n] AND p.mode = modes[n] AND p.endpoint_id = endpoints[n]
       AND p.order_key = ended.order_key AND p.endpoint_epoch = ended.endpoint_epoch AND p.id > ids[n]
     ORDER BY p.id
-    LIMIT 1;
+    LIMIT 1
+    -- A claim may be putting it to `infinity` this moment, because it still saw this one before it.
+    FOR NO KEY UPDATE;
     IF follower.due_at = 'infinity' THEN
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = now()

@@ -69,7 +69,7 @@ export const UNFINISHED_COLUMNS = `p.id, p.endpoint_id, p.event_id, p.event_type
   p.trigger, p.previous_delivery_id, p.recovery_id, p.attempt_count,
   CASE WHEN NOT ${IS_SKIPPED} AND w.deleted_at IS NULL AND p.due_at <> 'infinity' THEN ${milliseconds('p.due_at')} END
     AS next_attempt_ms,
-  CASE WHEN ${IS_SKIPPED} THEN ${milliseconds('coalesce(w.disabled_at, w.updated_at)')}
+  CASE WHEN ${IS_SKIPPED} THEN ${milliseconds('coalesce(w.epoch_ended_at, w.updated_at)')}
        WHEN w.deleted_at IS NOT NULL THEN ${milliseconds('w.deleted_at')} END AS ended_ms`;
 
 export const UNFINISHED_TABLE = `signalpost.pending_deliveries p

@@ -98,8 +98,11 @@ const END_AS_POISON: Statement = {
   text: `
     WITH ended AS (
       DELETE FROM signalpost.pending_deliveries q
-      USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id)
+      USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id), signalpost.webhook_endpoints w
       WHERE q.account_id = ANY ($1) AND q.account_id = g.account_id AND q.mode = g.mode AND q.id = g.id
+        AND w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+        -- What is skipped or cancelled with its endpoint stays so.
+        AND q.endpoint_epoch = w.epoch AND w.deleted_at IS NULL
       RETURNING q.*
     ), woken AS (
       UPDATE signalpost.lanes AS lane
@@ -113,7 +116,8 @@ const END_AS_POISON: Statement = {
       recovery_id, status, status_reason, attempt_count, ended_at)
     SELECT account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
            recovery_id, 'failed', 'poison', attempt_count, clock_timestamp()
-    FROM ended`,
+    FROM ended
+    RETURNING id`,
 };
 
 export interface CrashedDelivery {
@@ -162,11 +166,13 @@ export class DispatcherLeaseRepository {
     return this.database.rows<CrashedDelivery>(COUNT_CRASHES, [], manager);
   }
 
-  async endAsPoison(deliveries: readonly CrashedDelivery[], manager: EntityManager): Promise<void> {
-    await this.database.rows(
+  /** Returns the ids of those that it ended. */
+  async endAsPoison(deliveries: readonly CrashedDelivery[], manager: EntityManager): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(
       END_AS_POISON,
       [deliveries.map((d) => d.account_id), deliveries.map((d) => d.mode), deliveries.map((d) => d.id)],
       manager,
     );
+    return rows.map(({ id }) => id);
   }
 }

@@ -25,7 +25,7 @@ const END_SOME: Statement = {
   text: `
     WITH leftover AS (
       SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped,
-             CASE WHEN q.endpoint_epoch < w.epoch THEN coalesce(w.disabled_at, w.updated_at) ELSE w.deleted_at END
+             CASE WHEN q.endpoint_epoch < w.epoch THEN w.epoch_ended_at ELSE w.deleted_at END
                AS ended_at
       FROM signalpost.webhook_endpoints w
       JOIN signalpost.pending_deliveries q

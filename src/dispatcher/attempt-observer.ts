@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
 import { AccountDirectory } from '../accounts/account-directory.js';
@@ -10,9 +11,11 @@ import { EndpointDisabling } from '../webhooks/endpoint-disabling.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import type { JudgedAttempt } from './attempt-outcome.js';
 
+const DISABLE_ATTEMPTS = 10;
+const DISABLE_RETRY_MS = 1_000;
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What follows an attempt that took effect: counts, one wide line for each failure, and the end of a dead endpoint. */
+/** What follows an attempt that took effect: counts, one wide line for each failure; and the end of a dead endpoint. */
 @Injectable()
 export class AttemptObserver {
   private readonly logger = new Logger('Attempt');
@@ -58,18 +61,22 @@ export class AttemptObserver {
         next: 'waitMs' in settlement.next ? `in ${Math.round(settlement.next.waitMs / 1_000)} s` : settlement.next.end,
       });
     }
-    if (judged.disable !== null) {
-      this.disable(delivery.lane, judged.disable).catch((error: Error) =>
-        this.logger.error(`An endpoint could not be disabled; its next failure tries again: ${error.message}`),
-      );
-    }
   }
 
-  private async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing'): Promise<void> {
-    const locale = (await this.accounts.find(accountId))?.locale ?? 'en';
-    await this.database.transaction((manager) =>
-      this.disabling.disable({ accountId, mode, id }, reason, locale, manager),
-    );
+  /** Disables a dead endpoint, unless somebody did; tries for a while, for the database may be away just now. */
+  async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing'): Promise<void> {
+    for (let attempt = 1; attempt <= DISABLE_ATTEMPTS; attempt++) {
+      try {
+        const locale = (await this.accounts.find(accountId))?.locale ?? 'en';
+        await this.database.transaction((manager) =>
+          this.disabling.disable({ accountId, mode, id }, reason, locale, manager),
+        );
+        return;
+      } catch (error) {
+        this.logger.error(`An endpoint could not be disabled: ${(error as Error).message}`);
+        await pause(DISABLE_RETRY_MS, undefined, { ref: false });
+      }
+    }
   }
 }
 

@@ -59,11 +59,11 @@ export class CrashSweeper {
     return this.database.transaction(async (manager) => {
       const crashed = await this.leases.countCrashes(manager);
       const poison = crashed.filter((delivery) => delivery.crash_count >= POISON_CRASHES);
-      if (poison.length > 0) {
-        await this.leases.endAsPoison(poison, manager);
-        await this.logs.write(await this.poisonLogs(poison), manager);
-      }
-      return { crashed: crashed.length, poisoned: poison.length };
+      if (poison.length === 0) return { crashed: crashed.length, poisoned: 0 };
+      const ended = new Set(await this.leases.endAsPoison(poison, manager));
+      const logs = await this.poisonLogs(poison.filter(({ id }) => ended.has(id)));
+      await this.logs.write(logs, manager);
+      return { crashed: crashed.length, poisoned: ended.size };
     });
   }
 

@@ -16,7 +16,8 @@ export class DeliverySender {
 
   async send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult> {
     const startedAt = this.clock.now();
-    if (settings.signature === null) return unsigned(startedAt);
+    // A trouble of ours, never charged to the receiver: the delivery waits until its secret can be read.
+    if (settings.signature === null) throw new Error(`the secret of endpoint ${settings.id} cannot be read`);
     const body = Buffer.from(delivery.body, 'utf8');
     const signatureHeaders = signRequest({
       ...settings.signature,
@@ -33,16 +34,4 @@ export class DeliverySender {
       signal,
     });
   }
-}
-
-function unsigned(startedAt: Date): SendResult {
-  return {
-    startedAt,
-    durationMs: 0,
-    statusCode: null,
-    retryAfter: null,
-    error: { code: 'protocol', message: 'The signing secret could not be read; nothing was sent.' },
-    responseBody: null,
-    responseTruncated: false,
-  };
 }

@@ -40,6 +40,10 @@ export class DispatchPorts implements SessionPorts {
     this.observer.observe(delivery, result, judged);
   }
 
+  onDead(lane: LaneId, reason: 'gone' | 'failing'): void {
+    void this.observer.disable(lane, reason);
+  }
+
   onError(error: unknown, doing: string): void {
     this.logger.error(
       `Could not ${doing}; it is tried again: ${error instanceof Error ? error.message : String(error)}`,

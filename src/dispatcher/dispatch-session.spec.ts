@@ -90,6 +90,7 @@ class World {
       this.attempts.push(id);
       this.tell();
     },
+    onDead: () => undefined,
     onError: (error, doing) => {
       this.errors.push(`${doing}: ${(error as Error).message}`);
       this.tell();

@@ -19,6 +19,8 @@ export interface SessionPorts {
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
   /** After an attempt took effect. */
   onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void;
+  /** The receiver is gone, or failed to the end of a schedule; also when the attempt itself came too late. */
+  onDead(lane: LaneId, reason: 'gone' | 'failing'): void;
   onError(error: unknown, doing: string): void;
   random(): number;
 }
@@ -188,6 +190,7 @@ export class DispatchSession {
     for (;;) {
       try {
         const tookEffect = await this.settler.settle(batch, judged.settlement);
+        if (judged.disable !== null) this.ports.onDead(delivery.lane, judged.disable);
         if (!tookEffect) return null;
         this.ports.onAttempt(delivery, result, judged);
         const { next } = judged.settlement;

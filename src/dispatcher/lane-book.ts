@@ -161,7 +161,8 @@ export class LaneBook {
         continue;
       }
       const count = counts.get(key) ?? 0;
-      if (!lane.isOwned) lane.isFailing = state.isFailing; // Afterwards only its owner's settles change it.
+      // With others in the air their settles may change it, and this process knows of them first.
+      if (lane.inFlight.size === count) lane.isFailing = state.isFailing;
       lane.isOwned = true;
       lane.isOpen = state.isOpen;
       lane.gen = state.gen;

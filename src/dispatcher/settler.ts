@@ -1,3 +1,4 @@
+import { isRefusedValue } from '../database/sql-errors.js';
 import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
 
@@ -63,6 +64,16 @@ export class Settler {
   }
 
   private async run(group: WaitingSettlement[]): Promise<void> {
+    try {
+      await this.settleGroup(group);
+    } finally {
+      this.settles -= 1;
+      if (this.waiting.length > 0) this.schedule();
+    }
+  }
+
+  /** A value that the database refuses fails the settlement that has it, not those beside it. */
+  private async settleGroup(group: WaitingSettlement[]): Promise<void> {
     group.forEach(({ batch }) => this.countDown(batch));
     const finished = this.finished.splice(0);
     try {
@@ -77,10 +88,11 @@ export class Settler {
     } catch (error) {
       group.forEach(({ batch }) => this.open.set(batch, (this.open.get(batch) ?? 0) + 1));
       this.finished.push(...finished.filter((batch) => !this.open.has(batch)));
-      group.forEach(({ reject }) => reject(error));
-    } finally {
-      this.settles -= 1;
-      if (this.waiting.length > 0) this.schedule();
+      if (group.length > 1 && isRefusedValue(error)) {
+        for (const waiting of group) await this.settleGroup([waiting]);
+      } else {
+        group.forEach(({ reject }) => reject(error));
+      }
     }
   }
 

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
-import { isTransient } from '../database/transient.js';
+import { isRefusedValue, isTransient } from '../database/sql-errors.js';
 import { LaneSignals } from '../deliveries/lane-signals.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
 import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
@@ -15,8 +15,6 @@ const MAX_FLUSHES = 2;
 /** A flush takes no further unit once it has this many events. */
 const FLUSH_EVENTS = 500;
 const MAX_LOCKED_ATTEMPTS = 3;
-/** Classes of SQLSTATE that say that values cannot be stored: data, integrity, limits. The statement was undone. */
-const REFUSED_VALUES = /^(22|23|54)...$/;
 
 /** A plan with what the database gave it; null: there was nothing to write. */
 export interface WrittenPlan {
@@ -182,10 +180,6 @@ export class EventPublisher implements OnApplicationShutdown {
     if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
     return { plan, receipt };
   }
-}
-
-function isRefusedValue(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && REFUSED_VALUES.test(String(error.code));
 }
 
 function ledgersOf(unit: PublishUnit): string[] {

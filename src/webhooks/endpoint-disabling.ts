@@ -15,7 +15,8 @@ const FAILING_HOURS = 24;
 const DISABLE: Statement = {
   name: 'webhook_endpoints.disable',
   text: `UPDATE signalpost.webhook_endpoints
-    SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, has_leftovers = true,
+    SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, epoch_ended_at = now(),
+      has_leftovers = true,
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
       AND ($4 <> 'failing' OR failing_since <= now() - interval '${FAILING_HOURS} hours')

@@ -76,6 +76,10 @@ export class WebhookEndpointEntity {
   @Column('integer', { default: 1 })
   epoch!: number;
 
+  /** When the epoch before this one ended; null: none has. */
+  @Column({ type: 'timestamptz', name: 'epoch_ended_at', precision: 3, nullable: true })
+  epochEndedAt!: Date | null;
+
   /** Set by disabling and deleting, until a job has ended the deliveries that this left unfinished. */
   @Column('boolean', { name: 'has_leftovers', default: false })
   hasLeftovers!: boolean;

@@ -13,7 +13,16 @@ export const ENDPOINT_CHANGES_CHANNEL = 'signalpost_endpoints';
 export type EndpointChange = Partial<
   Omit<
     WebhookEndpointEntity,
-    'accountId' | 'mode' | 'id' | 'revision' | 'epoch' | 'hasLeftovers' | 'createdAt' | 'updatedAt' | 'deletedAt'
+    | 'accountId'
+    | 'mode'
+    | 'id'
+    | 'revision'
+    | 'epoch'
+    | 'epochEndedAt'
+    | 'hasLeftovers'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'deletedAt'
   >
 >;
 /** An endpoint as it is made; what is absent gets the column's default. */
@@ -146,7 +155,9 @@ export class WebhookEndpointsRepository {
       { accountId, mode, id },
       {
         ...change,
-        ...(change.status === 'disabled' ? { epoch: () => 'epoch + 1', hasLeftovers: true } : {}),
+        ...(change.status === 'disabled'
+          ? { epoch: () => 'epoch + 1', epochEndedAt: change.disabledAt, hasLeftovers: true }
+          : {}),
         revision: () => 'revision + 1',
         updatedAt: () => 'now()',
       },

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AppConfig } from '../../config/app-config.js';
@@ -61,8 +62,26 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
       done(error as Error);
     }
   });
+  endSilentConnections(instance);
   readBodiesAsBuffers(instance);
   return new HttpAdapter(instance as never);
+}
+
+/** A connection on which nothing was ever asked (a browser's spare one, a probe) is not idle to Node, and would hold up the end. */
+function endSilentConnections(instance: FastifyInstance): void {
+  const silent = new Set<Socket>();
+  instance.server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  instance.addHook('onRequest', (request, _reply, done) => {
+    silent.delete(request.raw.socket);
+    done();
+  });
+  instance.addHook('preClose', (done) => {
+    silent.forEach((socket) => socket.destroy());
+    done();
+  });
 }
 
 /** Sets the headers of every answer and makes the first checks; true when the request has been answered. */

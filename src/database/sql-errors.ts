@@ -1,0 +1,16 @@
+const TRANSIENT_SQLSTATES = new Set(['40001', '40P01']);
+const REFUSED_VALUES = /^(22|23|54)...$/;
+
+/** Whether PostgreSQL undid a transaction only because of others beside it, so that doing it again may succeed. */
+export function isTransient(error: unknown): boolean {
+  return hasSqlState(error, (code) => TRANSIENT_SQLSTATES.has(code));
+}
+
+/** Whether PostgreSQL refused a value of the statement, so that doing it again with the same values will fail again. */
+export function isRefusedValue(error: unknown): boolean {
+  return hasSqlState(error, (code) => REFUSED_VALUES.test(code));
+}
+
+function hasSqlState(error: unknown, matches: (code: string) => boolean): boolean {
+  return error instanceof Error && 'code' in error && matches(String(error.code));
+}
