@@ -14,8 +14,8 @@ import {
 } from './ingest-snapshot.js';
 import { applyReport, findConflict, type AppliedReport, type OperationState } from './operation-state.js';
 
-/** Ordinals within one millisecond of a ledger fill 12 bits of an id. */
-export const MAX_EVENTS_PER_FLUSH = 4095;
+/** An ordinal within one millisecond of a ledger has 12 bits of an id; flushes stay far below. */
+export const MAX_EVENTS_PER_LEDGER = 4095;
 
 /** An event that will be written; its time and sequence are given under the ledger's lock. */
 export interface PlannedEvent {
@@ -156,6 +156,7 @@ class Planner {
     if (operation !== null && 'error' in operation) return { kind: 'refused', error: operation.error };
 
     const ledger = this.ledgerOf(event.tenant, expectedSequence);
+    if (ledger.count === MAX_EVENTS_PER_LEDGER) return refuse('unavailable', 'Too many events at once; try again.');
     ledger.count += 1;
     const idTail = uuidTail(ledger.count);
     const applied = operation?.applied ?? null;
