@@ -103,8 +103,8 @@ CREATE TABLE signalpost.events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_by_type ON signalpost.events (account_id, mode, type, id);
 CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id) WHERE operation_id IS NOT NULL;
--- With the id at its end it is wider than the primary key, which therefore wins where the planner knows nothing yet.
-CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id);
+-- The predicate, true of every row, keeps look-ups by id away from it; see pending_deliveries_due.
+CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id) WHERE sequence IS NOT NULL;
 
 CREATE TABLE signalpost.operations (
   account_id uuid NOT NULL,
@@ -285,7 +285,11 @@ CREATE TABLE signalpost.pending_deliveries (
   crash_count smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
-CREATE INDEX pending_deliveries_due ON signalpost.pending_deliveries (account_id, mode, endpoint_id, endpoint_epoch, due_at, id);
+-- Its predicate is true of every row, and says that only a statement which names the endpoint may use it: otherwise a
+-- look-up by id, where the planner knows nothing yet, goes through this index instead of the primary key, 30 times slower.
+CREATE INDEX pending_deliveries_due
+  ON signalpost.pending_deliveries (account_id, mode, endpoint_id, endpoint_epoch, due_at, id)
+  WHERE endpoint_id IS NOT NULL;
 CREATE INDEX pending_deliveries_order
   ON signalpost.pending_deliveries (account_id, mode, endpoint_id, order_key, endpoint_epoch, id)
   WHERE order_key IS NOT NULL;
