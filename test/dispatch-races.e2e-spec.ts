@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { decodeId } from '../src/common/ids.js';
+import { decodeId, encodeId } from '../src/common/ids.js';
+import { Database, type Statement } from '../src/database/database.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
-import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
+import { type ClaimedDelivery, type LaneClaim, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import type { Settlement } from '../src/deliveries/settle-arguments.js';
 import { workerDatabaseUrl } from './setup/database.js';
@@ -105,6 +106,74 @@ describe('dispatchers beside one another, and their deaths', () => {
       const [shown] = await listDeliveries(service, key, { event_id: event.id });
       expect(await readDelivery(service, key, shown!.id)).toMatchObject({ status: 'pending', attempts: [] });
       expect(await claim(2)).toEqual([]);
+    });
+
+    it.each([
+      ['disabled', 'skipped', 'endpoint_disabled'],
+      ['deleted', 'cancelled', 'endpoint_deleted'],
+    ])('keeps the end of a delivery whose endpoint is %s while it is in the air', async (change, status, reason) => {
+      const event = await publish('col_1');
+      const [delivery] = await claim();
+      const path = `/v1/webhook-endpoints/${encodeId('we', lane[2])}`;
+      if (change === 'disabled') await service.call('patch', path, { key, body: { status: 'disabled' } }).expect(200);
+      else await service.call('delete', path, { key }).expect(204);
+      const [before] = await listDeliveries(service, key, { event_id: event.id });
+      await queue.settle(token, [1], [settlementOf(delivery!)]);
+      const after = await readDelivery(service, key, before!.id);
+      expect(after).toMatchObject({ status, status_reason: reason, ended_at: before!.ended_at, attempt_count: 1 });
+      expect(after.attempts).toMatchObject([{ number: 1, outcome: 'succeeded' }]);
+    });
+
+    describe('that crosses a claim which meets the follower', () => {
+      let head: ClaimedDelivery;
+      let wanted: LaneClaim;
+      beforeEach(async () => {
+        lane = laneOf(await makeEndpoint(service, key, { url: receiver.url('/ordered'), ordering: 'operation' }));
+        wanted = { lane, room: 100, recheckWaiting: false, rateLimit: null };
+        await publish('col_1');
+        head = (await claim()).find((claimed) => claimed.lane[2] === lane[2])!;
+        await publishNew(service, key, operationEvent('collect.succeeded', 'col_1'));
+      });
+
+      /** Runs `first` in a transaction that stays open until `second` waits for a lock of its. */
+      const cross = async (
+        first: (queue: LaneQueueRepository) => Promise<unknown>,
+        second: () => Promise<unknown>,
+      ): Promise<void> => {
+        const database = service.app.get(Database);
+        let other: Promise<unknown> = Promise.resolve();
+        await database.transaction(async (manager) => {
+          const inside = {
+            rows: (statement: Statement, values: unknown[]) => database.rows(statement, values, manager),
+          };
+          await first(new LaneQueueRepository(inside as Database, service.config));
+          other = second();
+          await until(async () => {
+            const [{ waiting }] = (await rows<{ waiting: number }>(
+              `SELECT count(*)::integer AS waiting FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+            )) as [{ waiting: number }];
+            return waiting > 0;
+          });
+        });
+        await other;
+      };
+      const claimAgain = (by: LaneQueueRepository) => by.claim(token, 2, [wanted], [head.id]);
+      const settleHead = (by: LaneQueueRepository) => by.settle(token, [1], [settlementOf(head)]);
+      const followerIsFree = async () => {
+        const { deliveries } = await queue.claim(token, 3, [wanted], []);
+        expect(deliveries.map(({ eventType }) => eventType)).toEqual(['collect.succeeded']);
+      };
+
+      it('releases the follower when the claim comes first', async () => {
+        await cross(claimAgain, () => settleHead(queue));
+        await followerIsFree();
+      });
+
+      it('releases the follower when the settle comes first', async () => {
+        await cross(settleHead, () => claimAgain(queue));
+        await followerIsFree();
+      });
     });
 
     it('lets an attempt take effect once', async () => {
