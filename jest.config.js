@@ -1,6 +1,7 @@
 /**
  * Units stand beside their source (`*.spec.ts`) and need nothing; tests in `test/` (`*.e2e-spec.ts`) go through HTTP on
- * a real PostgreSQL, which starts only when one of them runs.
+ * a real PostgreSQL, which starts only when one of them runs. `LONG_TESTS`, set by `npm run test:long`, runs those of
+ * `test/long` instead: the same guarantees over many more rounds.
  */
 const common = {
   testEnvironment: 'node',
@@ -11,7 +12,13 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist'],
 };
 
-export default {
+const onDatabase = {
+  setupFiles: ['<rootDir>/test/setup/quiet-logs.ts'],
+  globalSetup: '<rootDir>/test/setup/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/setup/global-teardown.mjs',
+};
+
+const usual = {
   openHandlesTimeout: 2_000,
   // A project's own would be ignored.
   testTimeout: 20_000,
@@ -25,9 +32,15 @@ export default {
       ...common,
       displayName: 'e2e',
       testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
-      setupFiles: ['<rootDir>/test/setup/quiet-logs.ts'],
-      globalSetup: '<rootDir>/test/setup/global-setup.mjs',
-      globalTeardown: '<rootDir>/test/setup/global-teardown.mjs',
+      ...onDatabase,
     },
   ],
 };
+
+const long = {
+  openHandlesTimeout: 2_000,
+  testTimeout: 1_800_000,
+  projects: [{ ...common, displayName: 'long', testMatch: ['<rootDir>/test/long/*.long-spec.ts'], ...onDatabase }],
+};
+
+export default process.env.LONG_TESTS ? long : usual;
