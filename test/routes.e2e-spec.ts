@@ -1,8 +1,8 @@
 import { makeApiKey } from '../src/auth/api-key.js';
-import { SCOPES } from '../src/auth/scopes.js';
+import { SCOPES, type Scope } from '../src/auth/scopes.js';
 import { encodeId, newUuid } from '../src/common/ids.js';
 import type { RouteTable } from '../src/common/http/route-table.js';
-import { makeAdminKey } from '../src/config/key-format.js';
+import { keyChecksum, makeAdminKey } from '../src/config/key-format.js';
 import { DESCRIBED_ROUTES, type DescribedRoute } from './support/described-routes.js';
 import { exchange } from './support/exchange.js';
 import { FakeDns } from './support/fake-dns.js';
@@ -30,7 +30,26 @@ const routes: [string, Route][] = Object.entries(DESCRIBED_ROUTES).map(([name, d
 const guarded = routes.filter(([, { who }]) => who !== 'anyone');
 const withBody = guarded.filter(([, { method }]) => method === 'POST' || method === 'PATCH');
 const withObject = guarded.filter(([, { names }]) => names !== undefined);
-const ofTenants = withObject.filter(([, { names, who }]) => names !== 'type' && who !== 'platform');
+const ofTenants = withObject.filter(([, { names, who }]) => names !== 'type' && !['platform', 'public'].includes(who));
+const lists = guarded.filter(([, { method, pattern, who }]) => {
+  return method === 'GET' && !/:|stream$/.test(pattern) && who !== 'platform';
+});
+
+/** What is answered to keys that prove nothing or hold no longer, whatever the route. */
+const REFUSALS = {
+  'no key': '401 missing_api_key',
+  malformed: '401 invalid_api_key',
+  'bad checksum': '401 invalid_api_key',
+  unknown: '401 invalid_api_key',
+  'unknown admin': '401 invalid_api_key',
+  'wrong secret': '401 invalid_api_key',
+  revoked: '401 api_key_revoked',
+  expired: '401 api_key_expired',
+  'wrong address': '403 ip_not_allowed',
+  'wrong origin': '403 origin_not_allowed',
+  'in a page': '403 secret_key_in_browser',
+  suspended: '403 account_suspended',
+} as const;
 
 function unknownId(names: NonNullable<DescribedRoute['names']>): string {
   return names === 'operation' || names === 'type' ? NAMES_OF_NOTHING[names] : encodeId(names, newUuid(Date.now()));
@@ -47,16 +66,24 @@ describe('every route', () => {
   let other: MadeAccount;
   /** An object of the merchant's test mode for every kind that a path can name. */
   let objects: Record<string, string>;
+  let address = 0;
+  let clientToken: Record<string, string>;
+  let refusedKeys: Record<keyof typeof REFUSALS, string | null>;
+  const restrictedKeys = new Map<Scope | undefined, Promise<{ key: string }>>();
 
   beforeAll(async () => {
-    service = await Service.start();
+    // Every test speaks from an address of its own, so that none is refused for the wrong keys of another.
+    service = await Service.start({ environment: { TRUST_PROXY: '127.0.0.1' } });
     origin = await service.app.getUrl();
     const dns = new FakeDns();
     dns.addresses.set('shop.example', ['8.8.8.8']);
     dns.answerFor(service);
     [merchant, other] = await Promise.all([service.makeAccount(), service.makeAccount()]);
     objects = await makeObjects();
+    clientToken = await service.clientTokenHeaders(merchant.test.secretKey, 'pay_1');
+    refusedKeys = await makeRefusedKeys();
   });
+  beforeEach(() => (address += 1));
   afterAll(() => service.stop());
 
   async function makeObjects(): Promise<Record<string, string>> {
@@ -74,6 +101,50 @@ describe('every route', () => {
     return { we, evt, del, log, key: unused, operation: 'pay_1' };
   }
 
+  /** Keys that are refused; each that is known was accepted before its trouble began. */
+  async function makeRefusedKeys(): Promise<typeof refusedKeys> {
+    const [old, suspended, paged] = await Promise.all([1, 2, 3].map(() => service.makeAccount()));
+    const sound = old!.test.secretKey;
+    const wrong = `${sound.slice(0, 20)}${'0'.repeat(30)}`;
+    const ended = await service.makeRestrictedKey(paged!.test.secretKey, { scopes: SCOPES });
+    const far = await service.makeRestrictedKey(paged!.test.secretKey, { allowed_ips: ['2001:db8::/32'] });
+    for (const key of [sound, ended.key, suspended!.test.secretKey, paged!.test.publicKey]) {
+      await service.call('get', '/v1/account', { key }).expect(200);
+    }
+    await service.call('post', '/v1/api-keys/regenerate', { key: sound }).expect(201);
+    await service.dataSource.query(
+      `UPDATE signalpost.api_keys SET expires_at = now() FROM signalpost.key_lookup l
+       WHERE key_id = id AND l.public_part = $1`,
+      [ended.key.slice(8, 20)],
+    );
+    const page = { key: paged!.test.secretKey, body: { allowed_origins: ['https://shop.example'] } };
+    await service.call('patch', `/v1/api-keys/${paged!.test.publicKeyId}`, page).expect(200);
+    const path = `/v1/admin/accounts/${suspended!.id}`;
+    await service.call('patch', path, { body: { status: 'suspended' } }).expect(200);
+    return {
+      'no key': null,
+      malformed: 'sk_test_short',
+      'bad checksum': sound.slice(0, -1) + (sound.endsWith('0') ? '1' : '0'),
+      unknown: makeApiKey('restricted', 'live'),
+      'unknown admin': makeAdminKey(),
+      'wrong secret': wrong + keyChecksum(wrong),
+      revoked: sound,
+      expired: ended.key,
+      'wrong address': far.key,
+      'wrong origin': paged!.test.publicKey,
+      'in a page': paged!.test.secretKey,
+      suspended: suspended!.test.secretKey,
+    };
+  }
+
+  /** A restricted key of the merchant with every scope but this one, `read` included. */
+  async function restrictedWithout(missing: Scope | undefined): Promise<string> {
+    const scopes = SCOPES.filter((scope) => scope !== missing && scope !== 'read');
+    const made = restrictedKeys.get(missing) ?? service.makeRestrictedKey(merchant.test.secretKey, { scopes });
+    restrictedKeys.set(missing, made);
+    return (await made).key;
+  }
+
   interface Sent {
     readonly key?: string | null;
     readonly headers?: Record<string, string>;
@@ -86,7 +157,7 @@ describe('every route', () => {
   /** A request as it is given, and what came of it: `200`, or status and code after the shape of the error was checked. */
   async function send(route: Route, sent: Sent = {}) {
     const { key = null, headers = {}, body, query = '', path = route.path, type } = sent;
-    const sentHeaders: Record<string, string> = { ...headers };
+    const sentHeaders: Record<string, string> = { 'x-forwarded-for': `198.18.0.${address}`, ...headers };
     if (key !== null) sentHeaders.authorization = `Bearer ${key}`;
     if (body !== undefined || type !== undefined) sentHeaders['content-type'] = type ?? 'application/json';
     const {
@@ -120,8 +191,10 @@ describe('every route', () => {
     'signalpost-mode': mode,
   });
   /** What is let in by who the caller is, here with the rest of the request in order or not. */
-  const entry = (route: Route, account = merchant): Sent =>
-    route.who === 'platform' ? { key: service.adminKey } : { key: account.test.secretKey };
+  function entry({ who }: Route): Sent {
+    if (who === 'platform') return { key: service.adminKey };
+    return who === 'public' ? { key: merchant.test.publicKey, headers: clientToken } : { key: merchant.test.secretKey };
+  }
 
   it('is described, and every described route exists', () => {
     const instance: unknown = service.app.getHttpAdapter().getInstance();
@@ -192,42 +265,36 @@ describe('every route', () => {
   describe.each(guarded)('%s', (_name, route) => {
     const wrong: Sent = { query: '?surprise=1', ...(route.method === 'GET' ? {} : { body: MALFORMED }) };
 
-    it('asks for a key before it looks at parameters and body, and takes none that is malformed or unknown', async () => {
-      const { outcome: missing, headers } = await send(route, wrong);
-      expect([missing, headers['www-authenticate']]).toEqual(['401 missing_api_key', 'Bearer realm="signalpost"']);
-      for (const key of ['sk_test_short', makeApiKey('secret', 'test'), makeAdminKey()]) {
-        expect(await outcome(route, { ...wrong, key })).toBe('401 invalid_api_key');
-      }
+    it('refuses keys that prove nothing or hold no longer, before it looks at parameters and body', async () => {
+      const { headers } = await send(route, wrong);
+      expect(headers['www-authenticate']).toBe('Bearer realm="signalpost"');
+      const page = { origin: 'https://evil.example' };
+      const answers = Object.entries(refusedKeys).map(async ([what, key]) => {
+        const isPage = what === 'wrong origin' || what === 'in a page';
+        return [what, await outcome(route, { ...wrong, key, headers: isPage ? page : {} })] as const;
+      });
+      expect(Object.fromEntries(await Promise.all(answers))).toEqual(REFUSALS);
     });
 
     it('lets in the kinds of key of the contract alone, before it looks at parameters and body', async () => {
-      const scopes = SCOPES.filter((scope) => scope !== route.scope && scope !== 'read');
-      const restricted = (await service.makeRestrictedKey(merchant.test.secretKey, { scopes })).key;
       const { who } = route;
+      const isOpen = who.startsWith('any key');
+      const kind = who === 'platform' ? 'admin' : who === 'public' ? 'public' : 'secret';
+      const other = `403 ${kind}_key_required`;
       const refused = {
-        public: who.startsWith('any key')
-          ? null
-          : who === 'platform'
-            ? '403 admin_key_required'
-            : '403 secret_key_required',
-        restricted: who.startsWith('any key')
-          ? null
-          : who === 'platform'
-            ? '403 admin_key_required'
-            : who === 'secret key only'
-              ? '403 secret_key_required'
-              : '403 insufficient_scope',
-        secret: who === 'platform' ? '403 admin_key_required' : null,
-        platform: /platform/.test(who) ? null : '400 acting_headers_required',
-        acting: null,
-        half: who === 'platform' ? null : '400 admin_header',
-        secretActing: who === 'platform' ? '403 admin_key_required' : '400 admin_header',
+        public: isOpen ? null : who === 'public' ? '401 invalid_client_token' : other,
+        restricted: isOpen ? null : who.startsWith('secret') && route.scope ? '403 insufficient_scope' : other,
+        secret: isOpen || kind === 'secret' ? null : other,
+        platform: /platform/.test(who) ? null : who === 'public' ? other : '400 acting_headers_required',
+        acting: who === 'public' ? other : null,
+        half: who === 'platform' ? null : who === 'public' ? other : '400 admin_header',
+        secretActing: isOpen || kind === 'secret' ? '400 admin_header' : other,
       };
       const letIn = (answered: string) => (/^(?:401|403|400 admin|400 acting)/.test(answered) ? answered : null);
       const sent = async (more: Sent) => letIn(await outcome(route, { ...wrong, ...more }));
       expect({
         public: await sent({ key: merchant.test.publicKey }),
-        restricted: await sent({ key: restricted }),
+        restricted: await sent({ key: await restrictedWithout(route.scope) }),
         secret: await sent({ key: merchant.test.secretKey }),
         platform: await sent({ key: service.adminKey }),
         acting: await sent({ key: service.adminKey, headers: acting(merchant) }),
@@ -289,19 +356,29 @@ describe('every route', () => {
     });
   });
 
-  it('refuses the keys of a suspended account, and admin still acts for it', async () => {
+  describe.each(lists)('%s', (_name, route) => {
+    it('shows nothing of another account or of the other mode', async () => {
+      const ids = Object.values(objects).filter((id) => /^[a-z]+_[0-9a-z]{26}$/.test(id));
+      const textFor = async (key: string) => (await service.call('get', route.path, { key }).expect(200)).text;
+      for (const key of [other.test.secretKey, merchant.live.secretKey]) {
+        const text = await textFor(key);
+        expect(ids.filter((id) => text.includes(id))).toEqual([]);
+      }
+    });
+  });
+
+  it('lets admin act for a suspended account', async () => {
     const suspended = await service.makeAccount();
     const path = `/v1/admin/accounts/${suspended.id}`;
     await service.call('patch', path, { body: { status: 'suspended' } }).expect(200);
-    for (const [name, route] of guarded) {
-      if (route.who === 'platform') continue;
-      const wrong: Sent = { query: '?surprise=1' };
-      expect([name, await outcome(route, { ...wrong, key: suspended.test.secretKey })]).toEqual([
-        name,
-        '403 account_suspended',
-      ]);
-      const asAdmin = await outcome(route, { ...wrong, key: service.adminKey, headers: acting(suspended) });
-      expect([name, asAdmin]).toEqual([name, expect.stringMatching(/^(?:422|400 body_required)/)]);
+    const answers = guarded
+      .filter(([, { who }]) => who !== 'platform' && who !== 'public')
+      .map(async ([name, route]) => {
+        const sent = { query: '?surprise=1', key: service.adminKey, headers: acting(suspended) };
+        return [name, await outcome(route, sent)];
+      });
+    for (const [name, answered] of await Promise.all(answers)) {
+      expect([name, answered]).toEqual([name, expect.stringMatching(/^(?:422|400 body_required)/)]);
     }
   });
 

@@ -64,6 +64,7 @@ describe('secrets', () => {
     const restricted = await call('post', '/v1/api-keys', { key, body: { name: 'Export', scopes } });
     keep('restricted key', restricted.key);
     await useEndpoints(key);
+    await useClientTokens(key, keys[0].public_key.key);
     await misuse(key, restricted.key);
     const body = { expire_previous_in: 3_600 };
     const pair = await call('post', '/v1/api-keys/regenerate', { key, body, headers: { 'idempotency-key': 'renew' } });
@@ -101,6 +102,22 @@ describe('secrets', () => {
       const { data } = await call('get', '/v1/deliveries', { key, query: { event_id: id, status: 'succeeded' } });
       return data.length === 3;
     });
+  }
+
+  async function useClientTokens(key: string, publicKey: string): Promise<void> {
+    const path = '/v1/operations/col_1/client-token';
+    const made = await call('post', path, { key, headers: { 'idempotency-key': 'page' } });
+    const token = keep('client token', made.client_token);
+    const headers = { 'signalpost-client-token': token };
+    await call('get', '/v1/client/operations/col_1', { key: publicKey, headers });
+    await call('get', '/v1/client/operations/col_2', { key: publicKey, headers });
+    await call('get', '/v1/client/operations/col_1', {
+      key: publicKey,
+      headers: { 'signalpost-client-token': keep('forged client token', `${token.slice(0, -8)}${'A'.repeat(8)}`) },
+    });
+    await call('get', `/v1/client/operations/${token}`, { key: publicKey, headers });
+    const note = { action: 'note.added', status: 'info', description: `The page had ${token}` };
+    await call('post', '/v1/logs', { key, body: note });
   }
 
   /** Secrets where they do not belong: in paths, parameters, bodies and headers. */

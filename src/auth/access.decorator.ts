@@ -26,11 +26,16 @@ export interface AccessOptions {
   readonly kinds: readonly AccessKind[];
   /** What a restricted key needs; required wherever restricted keys are let in and public ones are not. */
   readonly scope?: Scope;
+  /** Whether a client token must come with the key; the handler's caller is a `ClientCaller` then. */
+  readonly clientToken?: boolean;
   /** Codes of this route beyond those of its kinds and of its body, for the document. */
   readonly errors?: readonly ErrorCode[];
   /** A limit of its own, counted before the body is read. */
   readonly limit?: LimitedAction;
 }
+
+/** A token as it looks; no key made it. */
+export const CLIENT_TOKEN_EXAMPLE = 'ct_AABqfLxAY29sXzE.Kq3vN0t6mZ2bX8cR1yW5hJ7uLp4sD9fGaQeToViBkMw';
 
 const ACCESS = Symbol('access');
 const OPEN = 'open';
@@ -45,6 +50,7 @@ export function Access(options: AccessOptions): MethodDecorator {
     SetMetadata(ACCESS, options),
     ...securityOf(kinds),
     ...(kinds.includes('admin') ? actingHeaders(!kinds.includes('platform') && kinds.length === 1) : []),
+    ...(options.clientToken ? [clientTokenHeader()] : []),
     ...(scope ? [ApiExtension('x-required-scope', scope)] : []),
     ...problemResponses([...codesOf(options), ...(options.errors ?? [])]),
   );
@@ -97,7 +103,16 @@ function actingHeaders(required: boolean): MethodDecorator[] {
   ];
 }
 
-function codesOf({ kinds, scope }: AccessOptions): ErrorCode[] {
+function clientTokenHeader(): MethodDecorator {
+  return ApiHeader({
+    name: 'Signalpost-Client-Token',
+    required: true,
+    description: 'The token that your server got by `POST /v1/operations/{id}/client-token`.',
+    schema: { type: 'string', maxLength: 226, example: CLIENT_TOKEN_EXAMPLE },
+  });
+}
+
+function codesOf({ kinds, scope, clientToken }: AccessOptions): ErrorCode[] {
   const codes: ErrorCode[] = [
     'key_in_query',
     'missing_api_key',
@@ -113,6 +128,7 @@ function codesOf({ kinds, scope }: AccessOptions): ErrorCode[] {
   if (kinds.includes('public')) codes.push('origin_not_allowed');
   else codes.push(kinds.includes('secret') ? 'secret_key_required' : 'admin_key_required');
   if (!kinds.includes('secret') && kinds.includes('public')) codes.push('public_key_required');
+  if (clientToken) codes.push('invalid_client_token', 'client_token_expired');
   if (scope) codes.push('insufficient_scope');
   if (kinds.includes('admin')) codes.push('not_found');
   if (kinds.includes('admin') && !kinds.includes('platform')) codes.push('acting_headers_required');

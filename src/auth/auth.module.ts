@@ -4,6 +4,8 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { AccessGuard } from './access.guard.js';
 import { ActingAccount } from './acting-account.js';
 import { BrowserGate } from './browser/browser-gate.js';
+import { ClientTokenGuard } from './client-tokens/client-token.guard.js';
+import { ClientTokenSigner } from './client-tokens/client-token-signer.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { RefusalHook } from './refusal-hook.js';
 import { RouteCoverage } from './route-coverage.js';
@@ -24,6 +26,7 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     AdminKeyVerifier,
     Authenticator,
     BrowserGate,
+    ClientTokenSigner,
     KeyFingerprints,
     KeyUsage,
     KeyUsageRepository,
@@ -34,8 +37,10 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     SecretHasher,
     StandingAccess,
     StoredKeyRepository,
+    // They run in this order.
     { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_GUARD, useClass: ClientTokenGuard },
   ],
-  exports: [KeyFingerprints, RefusalHook, SecretHasher, StandingAccess],
+  exports: [ClientTokenSigner, KeyFingerprints, RefusalHook, SecretHasher, StandingAccess],
 })
 export class AuthModule {}

@@ -29,6 +29,12 @@ export interface TenantCaller extends Caller {
   readonly mode: Mode;
 }
 
+/** A caller on a route that asks for a client token. */
+export interface ClientCaller extends TenantCaller {
+  /** The one operation that the token is for. */
+  readonly clientOperationId: string;
+}
+
 /** The pair that everything a key reads or writes stays inside; the first two parts of every tenant table's key. */
 export interface Tenant {
   readonly accountId: string;

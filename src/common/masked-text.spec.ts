@@ -15,6 +15,7 @@ describe('maskText', () => {
     ['key sk_live_abcdefghijkl0123456789ABCDEFGHIJ012345', 'key sk_live_****'],
     ['(ak_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL)', '(ak_****)'],
     ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_****'],
+    ['ct_AABqfLxAY29sXzE.Kq3vN0t6mZ2bX8cR1yW5hJ7uLp4sD9fG', 'ct_****'],
     ['Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', 'Bearer eyJ****'],
   ])('covers %s', (text, masked) => {
     expect(maskText(text)).toBe(masked);

@@ -1,6 +1,6 @@
 /** What keys and tokens look like: ours, other platforms' of the same form, and bearer tokens of JWT form. */
-const SECRETS = /\b((?:[sr]k_(?:test|live)_|ak_|whsec_|whsk_)|eyJ)(?=[0-9A-Za-z+/=._-]{16})[0-9A-Za-z+/=._-]+/g;
-const MAY_HOLD_SECRET = /[sr]k_(?:test|live)_|ak_|whs|eyJ/;
+const SECRETS = /\b((?:[sr]k_(?:test|live)_|ak_|ct_|whsec_|whsk_)|eyJ)(?=[0-9A-Za-z+/=._-]{16})[0-9A-Za-z+/=._-]+/g;
+const MAY_HOLD_SECRET = /[sr]k_(?:test|live)_|ak_|ct_|whs|eyJ/;
 /** At least 13 digits, in groups parted by one sign each. */
 const DIGIT_RUNS = /\d(?:[ .\u00a0\u202f-]?\d){12,}/g;
 const MAY_HOLD_CARD = /\d[\d .\u00a0\u202f-]{11,}\d/;

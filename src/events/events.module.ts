@@ -3,6 +3,9 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
+import { AuthModule } from '../auth/auth.module.js';
+import { ClientOperationsController } from './client/client-operations.controller.js';
+import { ClientTokensController } from './client/client-tokens.controller.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { EventCatalogue } from './event-catalogue.js';
 import { EventTypeRegistry } from './event-type-registry.js';
@@ -29,8 +32,15 @@ import { TimelineService } from './timeline.service.js';
 
 /** The record of events and operations: published, kept, read. */
 @Module({
-  imports: [AccountsModule, DeliveriesModule, EventStreamModule, LogsModule, WebhooksModule],
-  controllers: [PublishController, EventsController, OperationsController, EventTypesController],
+  imports: [AccountsModule, AuthModule, DeliveriesModule, EventStreamModule, LogsModule, WebhooksModule],
+  controllers: [
+    PublishController,
+    EventsController,
+    OperationsController,
+    ClientTokensController,
+    ClientOperationsController,
+    EventTypesController,
+  ],
   providers: [
     EventAcceptance,
     EventCatalogue,

@@ -1,5 +1,5 @@
 import { applyDecorators, Controller, Get, Header, Param, Query } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiParam, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Access, SECRET_ROUTE } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
@@ -7,16 +7,10 @@ import { ApiListResponse, type ListResponse, PageQuery } from '../common/paginat
 import { DeliveryResponse } from '../deliveries/deliveries.dto.js';
 import { LogResponse } from '../logs/logs.dto.js';
 import { EventResponse } from './event.dto.js';
-import { OPERATION_ID_PATTERN, OperationResponse, OperationsQuery } from './operations.dto.js';
+import { ApiOperationId } from './operation-id-param.js';
+import { OperationResponse, OperationsQuery } from './operations.dto.js';
 import { OperationsService } from './operations.service.js';
 import { TimelineService } from './timeline.service.js';
-
-const ApiOperationId = (): MethodDecorator =>
-  ApiParam({
-    name: 'id',
-    schema: { type: 'string', pattern: OPERATION_ID_PATTERN.source },
-    example: 'col_93d884b76dfaf45',
-  });
 
 @ApiTags('Operations')
 @Controller('v1/operations')

@@ -1,12 +1,21 @@
+import type { Scope } from '../../src/auth/scopes.js';
+
 /** Who may call a route, by the words of the contract. */
 export type Who =
-  'anyone' | 'any key' | 'any key or platform' | 'secret' | 'secret key only' | 'secret or platform' | 'platform';
+  | 'anyone'
+  | 'any key'
+  | 'any key or platform'
+  | 'public'
+  | 'secret'
+  | 'secret key only'
+  | 'secret or platform'
+  | 'platform';
 
 /** What the contract says of a route, in so far as every route can be tried by it. */
 export interface DescribedRoute {
   readonly who: Who;
   /** What a restricted key needs. */
-  readonly scope?: string;
+  readonly scope?: Scope;
   /** The kind of object that `:id` names, or `type` for the name of an event type. */
   readonly names?: 'acct' | 'key' | 'evt' | 'del' | 'log' | 'we' | 'operation' | 'type';
   /** A body that passes validation. */
@@ -65,6 +74,13 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
   'GET /v1/operations': { who: 'secret', scope: 'operations:read' },
   'GET /v1/operations/:id': { who: 'secret', scope: 'operations:read', names: 'operation' },
   'GET /v1/operations/:id/timeline': { who: 'secret', scope: 'operations:read', names: 'operation' },
+  'POST /v1/operations/:id/client-token': {
+    who: 'secret',
+    scope: 'operations:write',
+    names: 'operation',
+    body: {},
+  },
+  'GET /v1/client/operations/:id': { who: 'public', names: 'operation' },
 
   'GET /v1/logs': { who: 'secret', scope: 'logs:read' },
   'GET /v1/logs/export': { who: 'secret', scope: 'logs:read' },

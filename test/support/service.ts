@@ -101,6 +101,13 @@ export class Service {
     }).expect(201);
     return { id: made.body.id as string, key: made.body.key as string };
   }
+
+  /** The headers by which a page reads this operation of `secretKey`'s account, beside its public key. */
+  async clientTokenHeaders(secretKey: string, operationId: string): Promise<{ 'signalpost-client-token': string }> {
+    const path = `/v1/operations/${operationId}/client-token`;
+    const { body } = await this.call('post', path, { key: secretKey }).expect(201);
+    return { 'signalpost-client-token': body.client_token as string };
+  }
 }
 
 /** Asks until the answer is true; a state that never comes fails the test by its time limit. */

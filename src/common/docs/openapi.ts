@@ -32,6 +32,7 @@ const TAGS: readonly [name: string, description: string][] = [
   ['Events', 'What happened to payments and collects: publish, list, read.'],
   ['Event types', 'The types that events can have, with schema and sample.'],
   ['Operations', 'The present state and the timeline of each payment and collect.'],
+  ['Client', 'What a page may read with a public key and a client token.'],
   ['Logs', 'Every action and its outcome, for people to search.'],
   ['Webhooks', 'Endpoints that events are sent to, and their signing secrets.'],
   ['Deliveries', 'What is owed or was sent to each endpoint, with every attempt.'],
