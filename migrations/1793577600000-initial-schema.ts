@@ -5,13 +5,14 @@ export class InitialSchema1793577600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(readSql('0001-schema.sql'));
     for (const file of FUNCTION_FILES) await queryRunner.query(readSql(file));
+    await queryRunner.query(readSql('word-indexes.sql'));
     await queryRunner.query(readSql('producer-role.sql'));
   }
 
   /** Leaves the schema itself, for it holds the table of migrations. */
   async down(queryRunner: QueryRunner): Promise<void> {
     const objects: { drop: string }[] = await queryRunner.query(`
-      SELECT format('DROP FUNCTION %s', p.oid::regprocedure) AS drop
+      SELECT format('DROP FUNCTION %s CASCADE', p.oid::regprocedure) AS drop
       FROM pg_proc p WHERE p.pronamespace = 'signalpost'::regnamespace
       UNION ALL
       SELECT format('DROP TABLE %s CASCADE', c.oid::regclass)

@@ -7,6 +7,8 @@ export function readSql(name: string): string {
 
 /** The files that hold one database function each; a test compares them with what the database has. */
 export const FUNCTION_FILES = [
+  'functions/search_words.sql',
+  'functions/log_words.sql',
   'functions/read_ingest_snapshot.sql',
   'functions/publish_events.sql',
   'functions/publish_event.sql',

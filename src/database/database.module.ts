@@ -8,6 +8,7 @@ import { PartitionMaintenance } from './partition-maintenance.js';
 import { PartitionSchedule } from './partition-schedule.js';
 import { PartitionsRepository } from './partitions.repository.js';
 import { Singleton } from './singleton.js';
+import { WordIndexUpkeep } from './word-index-upkeep.js';
 
 /**
  * The connected database for every module. The data source is opened before the application, which may need migrating
@@ -33,6 +34,7 @@ export class DatabaseModule {
         PartitionsRepository,
         PartitionMaintenance,
         PartitionSchedule,
+        WordIndexUpkeep,
       ],
       exports: [TypeOrmModule, Database, Listener, Singleton],
     };

@@ -6,6 +6,7 @@ import type { Mode } from '../auth/caller.js';
 @Index('events_by_type', { synchronize: false })
 @Index('events_by_operation', { synchronize: false })
 @Index('events_by_sequence', { synchronize: false })
+@Index('events_by_word', { synchronize: false })
 export class EventEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

@@ -5,6 +5,7 @@ import type { Customer } from './operation-state.js';
 /** A payment or a collect of the platform, as its events left it. Numbers of 64 bits are text. */
 @Entity({ schema: 'signalpost', name: 'operations' })
 @Index('operations_by_time', { synchronize: false })
+@Index('operations_by_word', { synchronize: false })
 export class OperationEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

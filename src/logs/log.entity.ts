@@ -4,6 +4,7 @@ import type { ActorType, LogCategory, LogHttp, LogStatus } from './log.js';
 /** Written by `LogWriter`, publishing and settling; read by `LogsRepository`. Its id holds the time of its writing. */
 @Entity({ schema: 'signalpost', name: 'logs' })
 @Index('logs_by_operation', { synchronize: false })
+@Index('logs_by_word', { synchronize: false })
 export class LogEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

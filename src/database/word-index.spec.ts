@@ -1,0 +1,20 @@
+import { anyOf, every, everyTerm, wholeWord, wordStart } from './word-index.js';
+
+const OWNER = { accountId: '019a4b00-0000-7000-8000-0000a1b2c3d4', mode: 'live' };
+
+describe('questions to a word index', () => {
+  it('name the mode and the account in each word, and mean its beginning', () => {
+    expect(everyTerm(OWNER, ['inv', '1071'])).toBe("'lb2c3d4inv':* & 'lb2c3d41071':*");
+    expect(everyTerm({ ...OWNER, mode: 'test' }, ['inv'])).toBe("'tb2c3d4inv':*");
+  });
+
+  it('have no sign that means anything else', () => {
+    expect(wholeWord({ ...OWNER, mode: '' }, "it's \\ & | ! :* (")).toBe("'b2c3d4it''s \\\\ & | ! :* ('");
+  });
+
+  it('are put together', () => {
+    expect(every([anyOf([wholeWord(OWNER, 'a'), wordStart(OWNER, 'b')]), wholeWord(OWNER, 'c')])).toBe(
+      "('lb2c3d4a' | 'lb2c3d4b':*) & 'lb2c3d4c'",
+    );
+  });
+});

@@ -1,0 +1,37 @@
+/** Whose words: an account and mode, or the platform's own. */
+export interface WordOwner {
+  readonly accountId: string;
+  readonly mode: string;
+}
+
+/**
+ * SQL: the indexed words of a row with the columns `account_id`, `mode` and `search`. `<this> @@ $n::tsquery` with a
+ * question of this file is an index look-up. Account and mode must be asked beside it: their part of a word is short.
+ */
+export function indexedWords(alias: string): string {
+  return `signalpost.search_words(${alias}.account_id, ${alias}.mode, ${alias}.search)`;
+}
+
+/** The question for rows that have, for each of `terms`, a word that begins so; terms as `searchTerms` gives them. */
+export function everyTerm(owner: WordOwner, terms: readonly string[]): string {
+  return every(terms.map((term) => wordStart(owner, term)));
+}
+
+/** Part of a question: a word that begins so. */
+export function wordStart(owner: WordOwner, start: string): string {
+  return `${wholeWord(owner, start)}:*`;
+}
+
+/** Part of a question: this very word. */
+export function wholeWord({ accountId, mode }: WordOwner, word: string): string {
+  // Quoted, so that no sign in it is an operator: only quotes and backslashes mean something there.
+  return `'${mode.slice(0, 1)}${accountId.slice(-6)}${word.replace(/['\\]/g, '$&$&')}'`;
+}
+
+export function every(parts: readonly string[]): string {
+  return parts.join(' & ');
+}
+
+export function anyOf(parts: readonly string[]): string {
+  return `(${parts.join(' | ')})`;
+}
