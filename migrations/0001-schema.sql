@@ -129,6 +129,22 @@ CREATE TABLE signalpost.operations (
 ) WITH (fillfactor = 70);
 CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id);
 
+-- How many operations there are and what they sum up to, by the hour and by the day (UTC) in which they were created,
+-- kind, current status and currency ('': none). Written by publish_events and expire_operations alone, under the
+-- ledger's lock, which they hold anyway; a row whose count came back to 0 stays until retention clears it away.
+CREATE TABLE signalpost.operation_stats (
+  account_id uuid NOT NULL,
+  mode text NOT NULL,
+  period text NOT NULL CHECK (period IN ('hour', 'day')),
+  starts_at timestamptz(0) NOT NULL,
+  kind text NOT NULL,
+  status text NOT NULL,
+  currency text NOT NULL,
+  count bigint NOT NULL,
+  amount numeric NOT NULL,
+  PRIMARY KEY (account_id, mode, period, starts_at, kind, status, currency)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+
 -- The producers' own ids of events, unique for as long as the events are kept.
 CREATE TABLE signalpost.external_ids (
   account_id uuid NOT NULL,

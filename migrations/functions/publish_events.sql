@@ -66,6 +66,15 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   operation_last_id_tails text[],
   operation_created_at timestamptz[],
   operation_updated_at timestamptz[],
+  -- What that changes in operation_stats, each of its rows once.
+  stats_ledgers integer[],
+  stats_periods text[],
+  stats_starts timestamptz[],
+  stats_kinds text[],
+  stats_statuses text[],
+  stats_currencies text[],
+  stats_counts bigint[],
+  stats_amounts numeric[],
   -- Idempotency keys of whole requests; what is kept is {"accounts", "modes", "ms": [of each ledger], "results": response}.
   request_accounts uuid[],
   request_modes text[],
@@ -223,6 +232,20 @@ BEGIN
       search = excluded.search, updated_at = excluded.updated_at,
       last_event_id = CASE WHEN excluded.last_event_id = '00000000-0000-0000-0000-000000000000'
                            THEN target.last_event_id ELSE excluded.last_event_id END;
+  END IF;
+
+  -- Versions were proven under the ledgers' locks, so what the planner took away is what stands there.
+  IF cardinality(stats_ledgers) > 0 THEN
+    INSERT INTO signalpost.operation_stats AS target (
+      account_id, mode, period, starts_at, kind, status, currency, count, amount)
+    SELECT l.account_id, l.mode, s.period, s.starts_at, s.kind, s.status, s.currency, s.count, s.amount
+    FROM unnest(
+      stats_ledgers, stats_periods, stats_starts, stats_kinds, stats_statuses, stats_currencies, stats_counts,
+      stats_amounts
+    ) AS s (ledger, period, starts_at, kind, status, currency, count, amount)
+    JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[s.ledger] AND l.mode = ledger_modes[s.ledger]
+    ON CONFLICT (account_id, mode, period, starts_at, kind, status, currency) DO UPDATE SET
+      count = target.count + excluded.count, amount = target.amount + excluded.amount;
   END IF;
 
   IF cardinality(array_remove(event_external_ids, NULL)) > 0 THEN

@@ -27,12 +27,21 @@ import { OperationsService } from './operations.service.js';
 import { PublishController } from './publish.controller.js';
 import { EventPublisher } from './publisher.js';
 import { EventStreamModule } from './stream/event-stream.module.js';
+import { OperationStatsModule } from './stats/operation-stats.module.js';
 import { TimelineRepository } from './timeline.repository.js';
 import { TimelineService } from './timeline.service.js';
 
 /** The record of events and operations: published, kept, read. */
 @Module({
-  imports: [AccountsModule, AuthModule, DeliveriesModule, EventStreamModule, LogsModule, WebhooksModule],
+  imports: [
+    AccountsModule,
+    AuthModule,
+    DeliveriesModule,
+    EventStreamModule,
+    LogsModule,
+    OperationStatsModule,
+    WebhooksModule,
+  ],
   controllers: [
     PublishController,
     EventsController,

@@ -4,6 +4,7 @@ import type { Statement } from '../database/database.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
 import { eventLog } from './event-log.js';
 import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
+import { operationStatsChanges } from './stats/operation-stats-changes.js';
 
 /** The values of PUBLISH_EVENTS, in the order of the function's parameters. */
 export type PublishArguments = readonly unknown[];
@@ -51,6 +52,7 @@ const PARAMETER_TYPES = [
     'text[]',
   ],
   ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'timestamptz[]'],
+  ...['integer[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'bigint[]', 'numeric[]'],
   ...['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]', 'text'],
 ];
 
@@ -68,6 +70,7 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
   const publishers = events.map((planned) => planned.event.publisher);
   const operations = [...plan.operations.values()];
   const states = operations.map((operation) => operation.state);
+  const stats = operationStatsChanges(operations);
   return [
     plan.nowMs,
     ledgers.map((ledger) => ledger.tenant.accountId),
@@ -126,6 +129,15 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
     operations.map((operation) => operation.lastIdTail),
     states.map((state) => isoTime(state.createdAtMs)),
     states.map((state) => isoTime(state.updatedAtMs)),
+
+    stats.map((change) => change.ledger + 1),
+    stats.map((change) => change.period),
+    stats.map((change) => isoTime(change.startMs)),
+    stats.map((change) => change.kind),
+    stats.map((change) => change.status),
+    stats.map((change) => change.currency),
+    stats.map((change) => change.count),
+    stats.map((change) => String(change.amount)),
 
     ...requestColumns(requests),
     notification(plan),

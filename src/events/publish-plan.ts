@@ -33,6 +33,8 @@ export interface PlannedEvent {
 export interface PlannedOperation {
   readonly ledger: number;
   readonly expectedVersion: number;
+  /** As it stood before this call; null: it is new. */
+  readonly before: OperationState | null;
   state: OperationState;
   /** Of the last event that was not stale; '' while all were. */
   lastIdTail: string;
@@ -209,7 +211,8 @@ class Planner {
     const kept = this.operations.get(key);
     if (kept === undefined) {
       const lastIdTail = applied.stale ? '' : idTail;
-      this.operations.set(key, { ledger, expectedVersion: current?.version ?? 0, state: applied.state, lastIdTail });
+      const expectedVersion = current?.version ?? 0;
+      this.operations.set(key, { ledger, expectedVersion, before: current, state: applied.state, lastIdTail });
       return;
     }
     kept.state = applied.state;

@@ -81,6 +81,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
     body: {},
   },
   'GET /v1/client/operations/:id': { who: 'public', names: 'operation' },
+  'GET /v1/stats/operations': { who: 'secret', scope: 'stats:read' },
 
   'GET /v1/logs': { who: 'secret', scope: 'logs:read' },
   'GET /v1/logs/export': { who: 'secret', scope: 'logs:read' },
