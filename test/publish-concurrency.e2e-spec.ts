@@ -1,46 +1,13 @@
 import pg from 'pg';
 import { decodeId } from '../src/common/ids.js';
+import { expectGapFree, expectVersionsOnce, versionsByOperation } from './support/ledger-checks.js';
+import { ListPoller } from './support/list-poller.js';
 import { operationEvent, publishBatch, type PublishedEvent, readAll } from './support/publishing.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 
 const PUBLISHERS = 32;
 const EVENTS_EACH = 12;
 const OPERATIONS = 7;
-
-/** Takes what a reader that polls with `ending_before` sees, in the order in which it sees it, until told to stop. */
-class Poller {
-  readonly seen: string[] = [];
-  private stopped = false;
-  private readonly done: Promise<void>;
-
-  constructor(
-    private readonly service: Service,
-    private readonly key: string,
-    first: string,
-  ) {
-    this.seen.push(first);
-    this.done = this.run();
-  }
-
-  /** Resolves after one more read that began now. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    await this.done;
-    while (await this.poll());
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopped) await this.poll();
-  }
-
-  private async poll(): Promise<boolean> {
-    const query = { ending_before: this.seen.at(-1)!, limit: 100 };
-    const { body } = await this.service.call('get', '/v1/events', { key: this.key, query }).expect(200);
-    const { data } = body as { data: { id: string }[] };
-    this.seen.push(...data.map(({ id }) => id).reverse());
-    return data.length > 0;
-  }
-}
 
 describe('many publishers over two processes', () => {
   let services: readonly [Service, Service];
@@ -64,7 +31,7 @@ describe('many publishers over two processes', () => {
 
   it('leave a sequence without gap or repeat, every version once, and nothing that a polling reader missed', async () => {
     const first = (await publishTo(services[0], operationEvent('collect.pending', 'op_0'))).body as PublishedEvent;
-    const poller = new Poller(services[1], key, first.id);
+    const poller = new ListPoller(services[1], key, first.id);
     const answered: string[] = [first.id];
     let aborted = 0;
 
@@ -104,8 +71,8 @@ describe('many publishers over two processes', () => {
     expect(answered.filter((id) => !stored.has(id))).toEqual([]);
     expect(poller.seen).toEqual(told.map(({ id }) => id));
 
+    expectVersionsOnce(told);
     for (const [id, versions] of versionsByOperation(told)) {
-      expect(versions).toEqual(versions.map((_, n) => n + 1));
       const { body } = await services[0].call('get', `/v1/operations/${id}`, { key }).expect(200);
       expect(body).toMatchObject({ version: versions.length, last_event_id: expect.any(String) });
     }
@@ -167,8 +134,7 @@ describe('batches for several accounts', () => {
     );
     for (const told of ledgers) {
       expectGapFree(told);
-      for (const versions of versionsByOperation(told).values())
-        expect(versions).toEqual(versions.map((_, n) => n + 1));
+      expectVersionsOnce(told);
     }
     expect(ledgers.flat()).toHaveLength(2 * 8);
 
@@ -186,18 +152,3 @@ const WAITING = `SELECT count(*)::integer AS count FROM pg_stat_activity
 const OTHER_CONNECTIONS = `SELECT count(*)::integer AS count FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
 const DEADLOCKS = 'SELECT deadlocks::integer AS count FROM pg_stat_database WHERE datname = current_database()';
-
-function expectGapFree(told: readonly PublishedEvent[]): void {
-  expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, n) => n + 1));
-  const ids = told.map(({ id }) => id);
-  expect(ids).toEqual([...ids].sort());
-  expect(new Set(ids).size).toBe(ids.length);
-}
-
-function versionsByOperation(told: readonly PublishedEvent[]): Map<string, number[]> {
-  const versions = new Map<string, number[]>();
-  for (const { operation } of told) {
-    versions.set(operation!.id, [...(versions.get(operation!.id) ?? []), operation!.version]);
-  }
-  return versions;
-}

@@ -25,10 +25,14 @@ export function boot(env: NodeJS.ProcessEnv): Boot {
   let errors = '';
   child.stderr.on('data', (data) => (errors += String(data)));
   const url = new Promise<string>((resolve) => {
+    let isServing = false;
     child.stdout.on('data', (data) => {
+      if (isServing) return;
       output += String(data);
       const match = /serves (http:[^,]+),/.exec(output);
-      if (match) resolve(match[1]!);
+      if (!match) return;
+      isServing = true;
+      resolve(match[1]!);
     });
   });
   const ended = once(child, 'close').then(([status]) => ({ status: status as number, errors }));
