@@ -1,7 +1,38 @@
-import { has, range, StreamFixture } from './support/stream-fixture.js';
+import { jest } from '@jest/globals';
+import { Database } from '../src/database/database.js';
+import { Fleet } from './support/fleet.js';
+import { publishNew } from './support/publishing.js';
+import { proveCrowd } from './support/stream-crowd.js';
+import { has, pending, range, StreamFixture } from './support/stream-fixture.js';
 
 describe('the one tail of a process', () => {
   const stream = StreamFixture.install();
+  afterAll(() => Fleet.stopAll());
+
+  it('reads once for all streams that keep up: forty of them cost what one costs, and none asks for itself', async () => {
+    const database = stream.first.app.get(Database);
+    const rows = jest.spyOn(database, 'rows');
+    const readsFor = async (streams: number, prefix: string): Promise<number> => {
+      const readers = await Promise.all(range(1, streams).map(() => stream.open()));
+      await Promise.all(readers.map((reader) => reader.until(() => reader.lastId !== '')));
+      rows.mockClear();
+      for (const n of range(1, 10)) {
+        // By the other process, and one by one, so that each could be a read of every stream.
+        await publishNew(stream.second, stream.key, pending(`${prefix}_${n}`));
+        await Promise.all(readers.map((reader) => has(reader, n)));
+      }
+      const names = rows.mock.calls.map(([{ name }]) => name);
+      readers.forEach((reader) => reader.leave());
+      return names.filter((name) => name.startsWith('event_stream.')).length;
+    };
+    const [one, forty] = [await readsFor(1, 'one'), await readsFor(40, 'forty')];
+    rows.mockRestore();
+    // A look that no notice caused, each 15 s, may fall in between.
+    for (const reads of [one, forty]) {
+      expect(reads).toBeGreaterThan(0);
+      expect(reads).toBeLessThanOrEqual(12);
+    }
+  });
 
   it('gives 50 streams 500 events each without a gap while its connection for notices is cut', async () => {
     const streams = await Promise.all(
@@ -19,4 +50,10 @@ describe('the one tail of a process', () => {
       expect(reader.sequences).toEqual(range(1, 500));
     }
   }, 30_000);
+
+  it('gives 20 streams 500 events each without a gap while a process is killed and started again', async () => {
+    const { kills, returns } = await proveCrowd({ processes: 2, streams: 20, events: 500, batch: 10, kills: 1 });
+    expect(kills).toBe(1);
+    expect(returns).toBeGreaterThanOrEqual(10);
+  }, 60_000);
 });
