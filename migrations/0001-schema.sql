@@ -262,10 +262,25 @@ CREATE TABLE signalpost.webhook_secrets (
   ciphertext bytea NOT NULL,
   -- The id of the encryption key, so that rows under an old one are found.
   key_id text NOT NULL,
+  -- Of an ed25519 pair, in the clear: the public list of keys opens no secret.
+  public_key text,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   expires_at timestamptz(3),
   PRIMARY KEY (account_id, mode, endpoint_id, id)
 );
+
+-- Attempts of an endpoint by the hour in which they began, by why they failed ('' for a success) and by their duration:
+-- bucket n holds durations up to 1.1^n ms. Every settle adds its own, so the counts are exact.
+CREATE TABLE signalpost.attempt_counts (
+  account_id uuid NOT NULL,
+  mode text NOT NULL,
+  endpoint_id uuid NOT NULL,
+  hour timestamptz(0) NOT NULL,
+  reason text NOT NULL,
+  bucket smallint NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (account_id, mode, endpoint_id, hour, reason, bucket)
+) WITH (fillfactor = 70);
 
 -- An endpoint's id alone leads to its account, for the public list of its signing keys.
 CREATE TABLE signalpost.endpoint_lookup (

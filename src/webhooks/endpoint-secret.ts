@@ -71,11 +71,14 @@ export function isEd25519Secret(secret: string): boolean {
   }
 }
 
+/** A secret as it is stored, with the half that anyone may see: null but for ed25519. */
+export interface NewSecret {
+  readonly secret: string;
+  readonly publicKey: string | null;
+}
+
 /** The secret that an endpoint starts with, and its public key where the scheme has one: `given`, or a new one. */
-export function newSecretFor(
-  scheme: SignatureScheme,
-  given: string | null,
-): { secret: string; publicKey: string | null } {
+export function newSecretFor(scheme: SignatureScheme, given: string | null): NewSecret {
   if (scheme !== 'ed25519') return { secret: given ?? newSharedSecret(), publicKey: null };
   return given === null ? newEd25519Pair() : { secret: given, publicKey: publicKeyOf(given) };
 }

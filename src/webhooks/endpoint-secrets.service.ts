@@ -60,7 +60,7 @@ export class EndpointSecretsService {
       throw new AppError('limit_reached', `An endpoint has up to ${MAX_LIVE_SECRETS} live secrets; end them first.`);
     }
     const { secret, publicKey } = newSecretFor(before.signatureScheme, given);
-    await this.secrets.insert(before, newUuid(this.clock.now().getTime()), secret, manager);
+    await this.secrets.insert(before, newUuid(this.clock.now().getTime()), { secret, publicKey }, manager);
     const endpoint = await this.endpoints.update(before, { publicKey }, manager);
     const rotated = { action: 'secret_rotated' as const, overlapMs: overlapSeconds * 1_000 };
     await this.journal.record(act, endpoint, [rotated], manager);

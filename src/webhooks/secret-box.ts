@@ -67,11 +67,6 @@ export class SecretBox {
       throw new Error(`${placeName(place)} does not open: it was changed, or sealed for another row`, { cause });
     }
   }
-
-  /** Whether a value is under another key than the one that writes now. */
-  needsReencryption(sealed: Buffer): boolean {
-    return headerOf(sealed).subarray(2).toString('utf8') !== this.writing.id;
-  }
 }
 
 function headerOf(sealed: Buffer): Buffer {

@@ -68,7 +68,7 @@ export class WebhookEndpointsService {
     const ref: EndpointRef = { accountId, mode, id: newUuid(nowMs) };
     const columns = { ...input.columns, url: input.reach.url.href, eventTypes: input.eventTypes, publicKey };
     const endpoint = await this.repository.insert({ ...ref, ...columns }, manager);
-    await this.secrets.insert(ref, newUuid(nowMs), secret, manager);
+    await this.secrets.insert(ref, newUuid(nowMs), { secret, publicKey }, manager);
     await this.repository.announce(ref, manager);
     await this.journal.record(act, endpoint, [{ action: 'created' }], manager);
     return { endpoint, secret: publicKey === null ? secret : null, warnings: warningsOf(input.reach, twin) };

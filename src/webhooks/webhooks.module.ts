@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { LogsModule } from '../logs/logs.module.js';
+import { JwksController } from './jwks/jwks.controller.js';
+import { JwksRepository } from './jwks/jwks.repository.js';
 import { Destinations } from './destinations.js';
 import { EndpointDisabling } from './endpoint-disabling.js';
 import { EndpointInput } from './endpoint-input.js';
@@ -10,6 +12,11 @@ import { EndpointSettingsReader } from './endpoint-settings.js';
 import { DnsHostResolver, HostResolver } from './sending/host-resolver.js';
 import { SecretBox } from './secret-box.js';
 import { WebhookClient } from './sending/webhook-client.js';
+import { SecretUpkeep } from './upkeep/secret-upkeep.js';
+import { SecretUpkeepRepository } from './upkeep/secret-upkeep.repository.js';
+import { SignatureVerification } from './verification/signature-verification.service.js';
+import { SignedEventsRepository } from './verification/signed-events.repository.js';
+import { VerifySignatureController } from './verification/verify-signature.controller.js';
 import { WebhookEndpointsController } from './webhook-endpoints.controller.js';
 import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 import { WebhookEndpointsService } from './webhook-endpoints.service.js';
@@ -17,7 +24,7 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
 
 @Module({
   imports: [LogsModule],
-  controllers: [WebhookEndpointsController, EndpointSecretsController],
+  controllers: [WebhookEndpointsController, EndpointSecretsController, VerifySignatureController, JwksController],
   providers: [
     Destinations,
     EndpointDisabling,
@@ -26,12 +33,17 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
     EndpointSecretsService,
     EndpointSettingsReader,
     { provide: HostResolver, useFactory: () => new DnsHostResolver() },
+    JwksRepository,
     SecretBox,
+    SecretUpkeep,
+    SecretUpkeepRepository,
+    SignatureVerification,
+    SignedEventsRepository,
     WebhookClient,
     WebhookEndpointsRepository,
     WebhookEndpointsService,
     WebhookSecretsRepository,
   ],
-  exports: [EndpointDisabling, EndpointSettingsReader, WebhookClient, WebhookEndpointsService],
+  exports: [EndpointDisabling, EndpointSettingsReader, SecretUpkeep, WebhookClient, WebhookEndpointsService],
 })
 export class WebhooksModule {}

@@ -99,6 +99,14 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
   'DELETE /v1/webhook-endpoints/:id': { who: 'secret', scope: 'webhooks:write', names: 'we' },
   'GET /v1/webhook-endpoints/:id/secret': { who: 'secret', scope: 'webhook_secrets:read', names: 'we' },
   'POST /v1/webhook-endpoints/:id/rotate-secret': { who: 'secret', scope: 'webhooks:write', names: 'we', body: {} },
+  'POST /v1/webhook-endpoints/:id/verify-signature': {
+    who: 'secret',
+    scope: 'webhooks:read',
+    names: 'we',
+    body: { headers: {}, body: '' },
+    bodyLimitBytes: KIB * KIB,
+  },
+  'GET /.well-known/jwks/:endpoint_id.json': { who: 'anyone', names: 'we' },
   'GET /v1/deliveries': { who: 'secret', scope: 'deliveries:read' },
   'GET /v1/deliveries/:id': { who: 'secret', scope: 'deliveries:read', names: 'del' },
 };
