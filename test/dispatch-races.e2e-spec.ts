@@ -4,7 +4,6 @@ import { Database, type Statement } from '../src/database/database.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, type LaneClaim, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
-import type { Settlement } from '../src/deliveries/settle-arguments.js';
 import { workerDatabaseUrl } from './setup/database.js';
 import { boot } from './support/booted-process.js';
 import {
@@ -19,6 +18,7 @@ import {
 import { operationEvent, publishBatch, publishNew, readAll } from './support/publishing.js';
 import { Receiver } from './support/receiver.js';
 import { type MadeAccount, Service, until } from './support/service.js';
+import { settlementOf } from './support/settlements.js';
 
 const SENDING = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
 
@@ -360,29 +360,3 @@ describe('dispatchers beside one another, and their deaths', () => {
     for (const path of ['/hook', '/other']) expect(arrivalCounts(path)).toEqual(Array<number>(200).fill(1));
   }, 15_000);
 });
-
-/** A success of the claimed delivery, unless `next` says otherwise. */
-function settlementOf(
-  { lane, id, attemptCount }: ClaimedDelivery,
-  next: Settlement['next'] = { end: 'succeeded', reason: null },
-): Settlement {
-  return {
-    lane,
-    deliveryId: id,
-    number: attemptCount + 1,
-    attempt: {
-      startedAt: new Date(),
-      durationMs: 5,
-      outcome: 'succeeded',
-      statusCode: 200,
-      errorCode: null,
-      errorMessage: null,
-      responseBody: 'ok',
-      responseTruncated: false,
-    },
-    next,
-    failingBegins: null,
-    log: null,
-    systemEvent: null,
-  };
-}

@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   method_not_allowed: [405, 'Method not allowed', 'The route exists for other methods; see the Allow header.'],
   limit_reached: [409, 'Limit reached', 'The account has as many of these as it may have.'],
   delivery_ended: [409, 'Delivery ended', 'The delivery has ended and never changes.'],
+  endpoint_disabled: [409, 'Endpoint disabled', 'The webhook endpoint is disabled; enable it first.'],
   request_timeout: [408, 'Request timeout', 'The request did not arrive in time.'],
   external_id_conflict: [409, 'Conflict', 'The external_id was used before with other content.'],
   operation_conflict: [409, 'Operation conflict', 'The kind and the currency of an operation never change.'],

@@ -1,5 +1,5 @@
-import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, getSchemaPath } from '@nestjs/swagger';
+import { applyDecorators, HttpStatus, type Type } from '@nestjs/common';
+import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { AppError } from './app-error.js';
 import { IntegerField, StringField } from './fields.js';
 import { decodeId, type IdPrefix } from './ids.js';
@@ -89,10 +89,15 @@ export function toList<R, T>(
 }
 
 /** Documents a list of `type`. */
-export function ApiListResponse(type: Type, description = 'A page, newest first.'): MethodDecorator {
+export function ApiListResponse(
+  type: Type,
+  description = 'A page, newest first.',
+  status = HttpStatus.OK,
+): MethodDecorator {
   return applyDecorators(
     ApiExtraModels(type),
-    ApiOkResponse({
+    ApiResponse({
+      status,
       description,
       schema: {
         type: 'object',

@@ -1,4 +1,11 @@
 import { Module } from '@nestjs/common';
+import { LogsModule } from '../logs/logs.module.js';
+import { DeliveryActionsController } from './actions/delivery-actions.controller.js';
+import { DeliveryActionsRepository } from './actions/delivery-actions.repository.js';
+import { DeliveryActionsService } from './actions/delivery-actions.service.js';
+import { DeliveryJournal } from './actions/delivery-journal.js';
+import { ResendsRepository } from './actions/resends.repository.js';
+import { ResendsService } from './actions/resends.service.js';
 import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
@@ -8,15 +15,28 @@ import { LaneSignals } from './lane-signals.js';
 import { LeftoversRepository } from './leftovers.repository.js';
 
 @Module({
-  controllers: [DeliveriesController],
+  imports: [LogsModule],
+  controllers: [DeliveriesController, DeliveryActionsController],
   providers: [
     DeliveriesQueryRepository,
+    DeliveriesService,
+    DeliveryActionsRepository,
+    DeliveryActionsService,
+    DeliveryJournal,
+    DispatcherLeaseRepository,
+    LaneQueueRepository,
+    LaneSignals,
+    LeftoversRepository,
+    ResendsRepository,
+    ResendsService,
+  ],
+  exports: [
     DeliveriesService,
     DispatcherLeaseRepository,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
+    ResendsService,
   ],
-  exports: [DeliveriesService, DispatcherLeaseRepository, LaneQueueRepository, LaneSignals, LeftoversRepository],
 })
 export class DeliveriesModule {}

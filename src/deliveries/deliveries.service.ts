@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
@@ -37,10 +38,19 @@ export class DeliveriesService {
     return this.read(tenant, filters, page);
   }
 
+  /** Those of these uuids that there are, in the order given, without their attempts. */
+  async listByIds(tenant: Tenant, ids: readonly string[], manager: EntityManager): Promise<DeliverySummaryResponse[]> {
+    const rows = new Map((await this.repository.findAll(tenant, ids, manager)).map((row) => [row.id, row]));
+    return ids.flatMap((id) => {
+      const row = rows.get(id);
+      return row ? [toDeliverySummaryResponse(row, tenant.mode)] : [];
+    });
+  }
+
   /** @throws AppError `not_found`. */
-  async get(tenant: Tenant, id: string): Promise<DeliveryResponse> {
+  async get(tenant: Tenant, id: string, manager?: EntityManager): Promise<DeliveryResponse> {
     const isKept = uuidTime(id) >= this.startMs();
-    const row = isKept ? await this.repository.find(tenant, id, this.attemptsFrom()) : null;
+    const row = isKept ? await this.repository.find(tenant, id, this.attemptsFrom(), manager) : null;
     if (!row) throw new AppError('not_found', 'There is no such delivery.');
     return toDeliveryResponse(row, tenant.mode);
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import type { IdInterval } from '../common/id-interval.js';
 import type { Page } from '../common/pagination.js';
@@ -41,8 +42,8 @@ export class EventsQueryRepository {
   constructor(private readonly database: Database) {}
 
   /** The event's body; null when there is none of this id in the account and mode. */
-  async findBody(tenant: Tenant, id: string): Promise<string | null> {
-    const [row] = await this.database.rows<BodyRow>(FIND, [tenant.accountId, tenant.mode, id]);
+  async findBody(tenant: Tenant, id: string, manager?: EntityManager): Promise<string | null> {
+    const [row] = await this.database.rows<BodyRow>(FIND, [tenant.accountId, tenant.mode, id], manager);
     return row?.body ?? null;
   }
 

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
@@ -31,9 +32,9 @@ export class EventsQueryService {
   }
 
   /** The event as JSON text. @throws AppError `expired`, `not_found`. */
-  async get(tenant: Tenant, id: string): Promise<string> {
+  async get(tenant: Tenant, id: string, manager?: EntityManager): Promise<string> {
     if (uuidTime(id) < this.startMs()) throw new AppError('expired', 'The event is older than the retention.');
-    const body = await this.repository.findBody(tenant, id);
+    const body = await this.repository.findBody(tenant, id, manager);
     if (body === null) throw new AppError('not_found', 'There is no such event.');
     return body;
   }

@@ -26,6 +26,8 @@ import { OperationsRepository } from './operations.repository.js';
 import { OperationsService } from './operations.service.js';
 import { PublishController } from './publish.controller.js';
 import { EventPublisher } from './publisher.js';
+import { RedeliverController } from './redeliver.controller.js';
+import { RedeliveryService } from './redelivery.service.js';
 import { EventStreamModule } from './stream/event-stream.module.js';
 import { OperationStatsModule } from './stats/operation-stats.module.js';
 import { TimelineRepository } from './timeline.repository.js';
@@ -45,6 +47,7 @@ import { TimelineService } from './timeline.service.js';
   controllers: [
     PublishController,
     EventsController,
+    RedeliverController,
     OperationsController,
     ClientTokensController,
     ClientOperationsController,
@@ -67,6 +70,7 @@ import { TimelineService } from './timeline.service.js';
     OperationsRepository,
     OperationsService,
     EventPublisher,
+    RedeliveryService,
     TimelineRepository,
     TimelineService,
   ],

@@ -69,6 +69,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
   'GET /v1/events/stream': { who: 'secret', scope: 'events:read' },
   'GET /v1/events/:id': { who: 'secret', scope: 'events:read', names: 'evt' },
   'GET /v1/events/:id/deliveries': { who: 'secret', scope: 'deliveries:read', names: 'evt' },
+  'POST /v1/events/:id/redeliver': { who: 'secret', scope: 'deliveries:write', names: 'evt', body: {} },
   'GET /v1/event-types': { who: 'any key or platform' },
   'GET /v1/event-types/:type': { who: 'any key or platform', names: 'type' },
   'GET /v1/operations': { who: 'secret', scope: 'operations:read' },
@@ -109,4 +110,6 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
   'GET /.well-known/jwks/:endpoint_id.json': { who: 'anyone', names: 'we' },
   'GET /v1/deliveries': { who: 'secret', scope: 'deliveries:read' },
   'GET /v1/deliveries/:id': { who: 'secret', scope: 'deliveries:read', names: 'del' },
+  'POST /v1/deliveries/:id/retry': { who: 'secret', scope: 'deliveries:write', names: 'del' },
+  'POST /v1/deliveries/:id/cancel': { who: 'secret', scope: 'deliveries:write', names: 'del' },
 };
