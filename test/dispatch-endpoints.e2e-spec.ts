@@ -250,7 +250,7 @@ describe('endpoints and what is owed to them', () => {
       ]);
       await runner.startTransaction();
       await runner.query('LOCK TABLE signalpost.claimed_batches IN SHARE MODE');
-      const lane = { lane: tenant, room: 10, recheckWaiting: false, rateLimit: null };
+      const lane = { lane: tenant, room: 10, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
       const claiming = service.app.get(LaneQueueRepository).claim(owner, 999_999, [lane], []);
       await until(async () => {
         const held = await service.dataSource.query<object[]>(

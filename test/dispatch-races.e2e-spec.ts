@@ -93,7 +93,7 @@ describe('dispatchers beside one another, and their deaths', () => {
     afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
 
     const claim = async (batch = 1): Promise<ClaimedDelivery[]> => {
-      const wanted = { lane, room: 100, recheckWaiting: true, rateLimit: null };
+      const wanted = { lane, room: 100, recheckWaiting: true, recheckAfter: null, rateLimit: null, after: null };
       return [...(await queue.claim(token, batch, [wanted], [])).deliveries];
     };
     const wait = { waitMs: 60_000 };
@@ -129,7 +129,7 @@ describe('dispatchers beside one another, and their deaths', () => {
       let wanted: LaneClaim;
       beforeEach(async () => {
         lane = laneOf(await makeEndpoint(service, key, { url: receiver.url('/ordered'), ordering: 'operation' }));
-        wanted = { lane, room: 100, recheckWaiting: false, rateLimit: null };
+        wanted = { lane, room: 100, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
         await publish('col_1');
         head = (await claim()).find((claimed) => claimed.lane[2] === lane[2])!;
         await publishNew(service, key, operationEvent('collect.succeeded', 'col_1'));

@@ -2,14 +2,16 @@
 -- then reads the heads of those it owns. Nothing is written to a delivery; what is claimed is recorded in one row of
 -- claimed_batches, which a dispatcher's death turns into crash counts.
 --
--- `rooms`: how many deliveries each lane may have claimed now. `in_flight`: what the caller has in the air already,
--- which is still due here. `recheck_waiting`: whether to look for deliveries that wait at `infinity` though nothing is
--- before them any more (a new owner does not know).
+-- `rooms`: how many deliveries each lane may have claimed now. `in_flight`: what the caller has in the air of these
+-- lanes, which is still due here. `after_due_ats`, `after_ids`: where to begin to read each lane, null for its head; the
+-- caller has claimed everything before, so that neither what is in the air nor dead rows are read again and again.
+-- `recheck_waiting`: whether to look for deliveries that wait at `infinity` though nothing is before them any more (a
+-- new owner does not know), from `recheck_after` on (null: all), some at a time.
 --
 -- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet, gets
 -- nothing but its row. `retention_days`: deliveries of events older than this end here as `failed`, `expired`.
 --
--- Answers a row for each delivery, then one for each lane owned, with `id` null, `due_in_ms` the time until
+-- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at those that wait came (null: to the end), `due_in_ms` the time until
 -- the next of its deliveries is due (null: none), its `gen` as it was before its deliveries were read, so that what is
 -- added meanwhile shows as a change, its `rate_limit`, whether it is `failing`, and `open` false where its endpoint or
 -- account takes no deliveries now. A lane without a row is another's; without a living lease that is every lane.
@@ -30,7 +32,10 @@ CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   recheck_waiting boolean[],
   rate_limits integer[],
   in_flight uuid[],
-  retention_days integer
+  retention_days integer,
+  recheck_after uuid[],
+  after_due_ats timestamptz[],
+  after_ids uuid[]
 ) RETURNS TABLE (
   lane integer,
   id uuid,
@@ -45,7 +50,10 @@ CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   operation_id text,
   attempt_count integer,
   first_attempt_at timestamptz,
-  body text
+  body text,
+  due_at timestamptz,
+  ordered boolean,
+  rechecked_to uuid
 )
 LANGUAGE plpgsql STRICT
 SET jit = off
@@ -63,8 +71,10 @@ DECLARE
   reach CONSTANT integer := 1000;
   claimed_lanes integer[];
   claimed_ids uuid[];
+  rechecked_tos uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(rooms)]);
+  looked_at integer;
   free record;
-  ordered record;
+  ordered_lane record;
   waiting record;
   gens bigint[];
   sendable integer;
@@ -104,10 +114,10 @@ BEGIN
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id;
 
   -- The ordered lanes owned, of which followers are put to `infinity` and released.
-  FOR ordered IN
-    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, w.ordering, given.recheck
-    FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting)
-      AS given (account_id, mode, endpoint_id, recheck)
+  FOR ordered_lane IN
+    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, w.ordering, given.recheck, given.recheck_from, given.n
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting, recheck_after) WITH ORDINALITY
+      AS given (account_id, mode, endpoint_id, recheck, recheck_from, n)
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
     JOIN signalpost.lanes l
@@ -116,30 +126,46 @@ BEGIN
       -- One that is ordered no longer may still have followers of the time when it was.
       AND (w.ordering = 'operation' OR given.recheck)
   LOOP
-    IF ordered.recheck THEN
+    IF ordered_lane.recheck THEN
+      looked_at := 0;
       FOR waiting IN
-        SELECT q.id
-        FROM signalpost.pending_deliveries q
-        WHERE q.account_id = ordered.account_id AND q.mode = ordered.mode AND q.endpoint_id = ordered.endpoint_id
-          AND q.endpoint_epoch = ordered.epoch AND q.due_at = 'infinity'
-          AND NOT EXISTS (
+        SELECT q.id, EXISTS (
             SELECT FROM signalpost.pending_deliveries earlier
             WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-              AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
+              AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id
+          ) AS is_behind
+        FROM (
+          SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
+          FROM signalpost.pending_deliveries p
+          WHERE p.account_id = ordered_lane.account_id AND p.mode = ordered_lane.mode
+            AND p.endpoint_id = ordered_lane.endpoint_id AND p.endpoint_epoch = ordered_lane.epoch
+            AND p.due_at = 'infinity'
+            AND p.id > coalesce(ordered_lane.recheck_from, '00000000-0000-0000-0000-000000000000')
+          ORDER BY p.due_at, p.id
+          LIMIT reach
+        ) AS q
       LOOP
-        UPDATE signalpost.pending_deliveries AS target
-        SET due_at = now()
-        WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
+        looked_at := looked_at + 1;
+        rechecked_tos[ordered_lane.n] := waiting.id;
+        IF NOT waiting.is_behind THEN
+          UPDATE signalpost.pending_deliveries AS target
+          SET due_at = now()
+          WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode
+            AND target.id = waiting.id;
+        END IF;
       END LOOP;
+      IF looked_at < reach THEN
+        rechecked_tos[ordered_lane.n] := NULL;
+      END IF;
     END IF;
-    CONTINUE WHEN ordered.ordering <> 'operation';
+    CONTINUE WHEN ordered_lane.ordering <> 'operation';
     FOR waiting IN
       SELECT q.id
       FROM (
         SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
         FROM signalpost.pending_deliveries p
-        WHERE p.account_id = ordered.account_id AND p.mode = ordered.mode AND p.endpoint_id = ordered.endpoint_id
-          AND p.endpoint_epoch = ordered.epoch AND p.due_at <= now()
+        WHERE p.account_id = ordered_lane.account_id AND p.mode = ordered_lane.mode AND p.endpoint_id = ordered_lane.endpoint_id
+          AND p.endpoint_epoch = ordered_lane.epoch AND p.due_at <= now()
         ORDER BY p.due_at, p.id
         LIMIT reach
       ) AS q
@@ -151,12 +177,12 @@ BEGIN
     LOOP
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = 'infinity'
-      WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id;
+      WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id;
       -- Its head may have been settled between the look and the lock. The settle locked this row before it committed, so
       -- either it saw `infinity` and released it, or this statement's new snapshot sees the head gone.
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = now()
-      WHERE target.account_id = ordered.account_id AND target.mode = ordered.mode AND target.id = waiting.id
+      WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id
         AND NOT EXISTS (
           SELECT FROM signalpost.pending_deliveries earlier
           WHERE earlier.account_id = target.account_id AND earlier.mode = target.mode
@@ -167,8 +193,8 @@ BEGIN
 
   SELECT array_agg(given.n ORDER BY given.n, q.due_at, q.id), array_agg(q.id ORDER BY given.n, q.due_at, q.id)
   INTO claimed_lanes, claimed_ids
-  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits) WITH ORDINALITY
-    AS given (account_id, mode, endpoint_id, room, rate_limit, n)
+  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits, after_due_ats, after_ids) WITH ORDINALITY
+    AS given (account_id, mode, endpoint_id, room, rate_limit, after_due_at, after_id, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
   JOIN signalpost.webhook_endpoints w
@@ -179,6 +205,8 @@ BEGIN
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
       AND p.endpoint_epoch = w.epoch AND p.due_at <= now()
+      AND (p.due_at, p.id) > (
+        coalesce(given.after_due_at, '-infinity'), coalesce(given.after_id, '00000000-0000-0000-0000-000000000000'))
       AND p.id NOT IN (SELECT unnest(in_flight))
       AND (p.order_key IS NULL OR NOT EXISTS (
         SELECT FROM signalpost.pending_deliveries earlier
@@ -192,7 +220,8 @@ BEGIN
   IF claimed_ids IS NOT NULL THEN
     RETURN QUERY
     SELECT c.lane, q.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, w.revision, q.event_id,
-           q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body
+           q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body,
+           q.due_at, false, NULL::uuid
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
     JOIN signalpost.pending_deliveries q
       ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
@@ -258,7 +287,8 @@ BEGIN
          (CASE WHEN given.n = ANY (expired_lanes) THEN 0
               ELSE extract(epoch FROM coming.due_at - clock_timestamp()) * 1000 END)::double precision, gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
-         w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text
+         w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text,
+         NULL::timestamptz, w.ordering = 'operation', rechecked_tos[given.n]
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id

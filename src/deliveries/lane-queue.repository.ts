@@ -5,12 +5,23 @@ import { Database, type Statement } from '../database/database.js';
 import type { LaneId } from './lane-signals.js';
 import { settleArguments, type Settlement } from './settle-arguments.js';
 
+/** A place in a lane's queue, which is in the order of due times, then ids. */
+export interface QueuePosition {
+  /** By the database's clock, since 1970. */
+  readonly dueAtMs: number;
+  readonly id: string;
+}
+
 export interface LaneClaim {
   readonly lane: LaneId;
   /** How many deliveries it may have claimed now. */
   readonly room: number;
   /** Whether to look for deliveries that wait for an earlier one which is gone: a new owner does not know. */
   readonly recheckWaiting: boolean;
+  /** Where that look goes on, for it takes several claims when many wait; null: at the beginning. */
+  readonly recheckAfter: string | null;
+  /** Where the claim begins to read; null: at the head. */
+  readonly after: QueuePosition | null;
   /** Requests per second as the claimer knows it; a lane with another limit gives nothing until it is known. */
   readonly rateLimit: number | null;
 }
@@ -18,6 +29,8 @@ export interface LaneClaim {
 export interface ClaimedDelivery {
   readonly lane: LaneId;
   readonly id: string;
+  /** Since 1970, by the database's clock. */
+  readonly dueAtMs: number;
   /** The endpoint's revision; another one than before: its settings must be read again. */
   readonly revision: number;
   readonly eventId: string;
@@ -42,6 +55,11 @@ export interface LaneState {
   readonly isFailing: boolean;
   /** Milliseconds until the next delivery that was not due will be; null: none. */
   readonly nextDueInMs: number | null;
+  readonly revision: string;
+  /** Whether an operation's deliveries go one after another. */
+  readonly isOrdered: boolean;
+  /** How far the look at those that wait for their turn came; null: to the end, or there was none. */
+  readonly recheckedTo: string | null;
 }
 
 export interface Claim {
@@ -54,7 +72,8 @@ export interface Claim {
 const CLAIM: Statement = {
   name: 'claim_deliveries',
   text: `SELECT * FROM signalpost.claim_deliveries($1::uuid, $2::bigint, $3::uuid[], $4::text[], $5::uuid[],
-    $6::integer[], $7::boolean[], $8::integer[], $9::uuid[], $10::integer)`,
+    $6::integer[], $7::boolean[], $8::integer[], $9::uuid[], $10::integer, $11::uuid[], $12::timestamptz[],
+    $13::uuid[])`,
 };
 
 /** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
@@ -143,6 +162,9 @@ interface ClaimRow {
   attempt_count: number;
   first_attempt_at: Date | null;
   body: string;
+  due_at: Date;
+  ordered: boolean;
+  rechecked_to: string | null;
 }
 
 interface LaneRow {
@@ -169,7 +191,7 @@ export class LaneQueueRepository {
     return rows.map((row) => ({ lane: toLaneId(row), gen: row.gen }));
   }
 
-  /** Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air already. */
+  /** Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air for them. */
   async claim(token: string, batch: number, claims: readonly LaneClaim[], inFlight: readonly string[]): Promise<Claim> {
     const rows = await this.database.rows<ClaimRow>(CLAIM, [
       token,
@@ -180,6 +202,9 @@ export class LaneQueueRepository {
       claims.map((claim) => claim.rateLimit),
       inFlight,
       this.config.retentionDays,
+      claims.map(({ recheckAfter }) => recheckAfter),
+      claims.map(({ after }) => after && new Date(after.dueAtMs).toISOString()),
+      claims.map(({ after }) => after && after.id),
     ]);
     const deliveries: ClaimedDelivery[] = [];
     const lanes: LaneState[] = [];
@@ -226,6 +251,9 @@ function toLaneState(row: ClaimRow, lane: LaneId): LaneState {
     rateLimit: row.rate_limit,
     isFailing: row.failing,
     nextDueInMs: row.due_in_ms,
+    revision: row.revision,
+    isOrdered: row.ordered,
+    recheckedTo: row.rechecked_to,
   };
 }
 
@@ -233,6 +261,7 @@ function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
   return {
     lane,
     id,
+    dueAtMs: row.due_at.getTime(),
     revision: Number(row.revision),
     eventId: row.event_id,
     eventType: row.event_type,

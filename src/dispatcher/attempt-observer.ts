@@ -63,13 +63,16 @@ export class AttemptObserver {
     }
   }
 
-  /** Disables a dead endpoint, unless somebody did; tries for a while, for the database may be away just now. */
-  async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing'): Promise<void> {
+  /**
+   * Disables a dead endpoint, unless somebody did; tries for a while, for the database may be away just now.
+   * @param failingForMs `failing` disables only after so long without a success; never sooner than after a day
+   */
+  async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing', failingForMs?: number): Promise<void> {
     for (let attempt = 1; attempt <= DISABLE_ATTEMPTS; attempt++) {
       try {
         const locale = (await this.accounts.find(accountId))?.locale ?? 'en';
         await this.database.transaction((manager) =>
-          this.disabling.disable({ accountId, mode, id }, reason, locale, manager),
+          this.disabling.disable({ accountId, mode, id }, reason, locale, manager, failingForMs),
         );
         return;
       } catch (error) {

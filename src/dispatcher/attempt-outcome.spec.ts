@@ -11,6 +11,7 @@ function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult
   const delivery: ClaimedDelivery = {
     lane: [ACCOUNT, 'test', UUID],
     id: UUID,
+    dueAtMs: STARTED_AT.getTime(),
     revision: 1,
     eventId: UUID,
     eventType: 'collect.pending',

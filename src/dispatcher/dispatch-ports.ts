@@ -9,6 +9,7 @@ import { AttemptObserver } from './attempt-observer.js';
 import type { JudgedAttempt } from './attempt-outcome.js';
 import { DeliverySender } from './delivery-sender.js';
 import type { SessionPorts } from './dispatch-session.js';
+import { longestWaitMs } from './retry-schedule.js';
 import { EndpointCache } from './endpoint-cache.js';
 
 /** The real world behind a session: PostgreSQL, the network, chance. */
@@ -42,6 +43,10 @@ export class DispatchPorts implements SessionPorts {
 
   onDead(lane: LaneId, reason: 'gone' | 'failing'): void {
     void this.observer.disable(lane, reason);
+  }
+
+  onProbeFailed({ accountId, mode, id, retrySchedule }: EndpointSettings): void {
+    void this.observer.disable([accountId, mode, id], 'failing', longestWaitMs(retrySchedule));
   }
 
   onError(error: unknown, doing: string): void {

@@ -43,7 +43,8 @@ class World {
       if (!this.hasLease) return { deliveries: [], lanes: [] };
       this.owner ??= token;
       const ids = [...this.due.keys()].filter((id) => !inFlight.includes(id)).slice(0, wanted!.room);
-      const lane = { lane: LANE, gen: '1', isOpen: true, rateLimit: null, isFailing: false, nextDueInMs: null };
+      const rest = { rateLimit: null, isFailing: false, nextDueInMs: null, revision: '1', isOrdered: false };
+      const lane = { lane: LANE, gen: '1', isOpen: true, recheckedTo: null, ...rest };
       return { deliveries: ids.map((id) => this.claimed(id)), lanes: this.owner === token ? [lane] : [] };
     },
     settle: async (_token: string, _finished: number[], settlements: Settlement[]): Promise<number[] | null> => {
@@ -91,6 +92,7 @@ class World {
       this.tell();
     },
     onDead: () => undefined,
+    onProbeFailed: () => undefined,
     onError: (error, doing) => {
       this.errors.push(`${doing}: ${(error as Error).message}`);
       this.tell();
@@ -108,7 +110,13 @@ class World {
   }
 
   private claimed(id: string): ClaimedDelivery {
-    const rest = { revision: 1, eventType: 'collect.pending', operationId: null, firstAttemptAt: null };
+    const rest = {
+      revision: 1,
+      dueAtMs: Number(id.slice(-12)),
+      eventType: 'collect.pending',
+      operationId: null,
+      firstAttemptAt: null,
+    };
     return { lane: LANE, id, eventId: id, body: '{}', attemptCount: this.due.get(id)!, ...rest };
   }
 

@@ -8,7 +8,10 @@ import type { LaneId } from '../deliveries/lane-signals.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { judgeAttempt, type JudgedAttempt } from './attempt-outcome.js';
-import { LaneBook, laneKey, type Lane } from './lane-book.js';
+import { isPausing, type PacedAttempt, paceOutcome } from './endpoint-pace.js';
+import { laneKey, type Lane } from './lane.js';
+import { LaneBook } from './lane-book.js';
+import { parseRetryAfter } from './retry-schedule.js';
 import { LeaseLostError, Settler } from './settler.js';
 
 /** What a session reaches the world through; tests put their own in. */
@@ -21,6 +24,8 @@ export interface SessionPorts {
   onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void;
   /** The receiver is gone, or failed to the end of a schedule; also when the attempt itself came too late. */
   onDead(lane: LaneId, reason: 'gone' | 'failing'): void;
+  /** A probe of an open circuit failed; the endpoint may have failed for longer than any of its deliveries may wait. */
+  onProbeFailed(settings: EndpointSettings): void;
   onError(error: unknown, doing: string): void;
   random(): number;
 }
@@ -48,7 +53,9 @@ export class DispatchSession {
   /** While a claim is about to run or under way. */
   private claiming: Promise<void> | null = null;
   private closing = false;
-  private rateTimer: NodeJS.Timeout | undefined;
+  private claimTimer: NodeJS.Timeout | undefined;
+  /** The last look for ready lanes found as many as it may. */
+  private mayFindMore = false;
   private drained: () => void = () => undefined;
 
   constructor(
@@ -69,6 +76,10 @@ export class DispatchSession {
     return this.book.size;
   }
 
+  get openCircuits(): number {
+    return this.book.openCircuits(this.clock.monotonicMs());
+  }
+
   /** There may be work on these lanes. */
   wake(lanes: readonly LaneId[]): void {
     if (this.closing) return;
@@ -83,16 +94,20 @@ export class DispatchSession {
       const owned = await this.ports.queue.readOwned(this.token);
       this.book.refresh(owned, this.clock.monotonicMs());
     }
-    const room = this.book.capacity();
-    if (room > 0) this.wake(await this.ports.queue.findReadyLanes(Math.min(room, CLAIM_LANES)));
-    this.poke();
+    await this.findReady();
     await this.park(this.book.beginParking(this.clock.monotonicMs()));
+  }
+
+  /** The endpoint was changed: what its receiver answered before says nothing any more. */
+  endpointChanged(lane: LaneId): void {
+    this.book.forgetPace(lane);
+    this.poke();
   }
 
   /** Stops claiming and resolves when nothing is in the air, or `end` is called; then gives every lane back. */
   async close(): Promise<void> {
     this.closing = true;
-    clearTimeout(this.rateTimer);
+    clearTimeout(this.claimTimer);
     const ended = new Promise((resolve) => this.abort.signal.addEventListener('abort', resolve));
     await Promise.race([this.drain(), ended]);
     await this.park(this.book.beginParking(this.clock.monotonicMs(), true));
@@ -101,9 +116,20 @@ export class DispatchSession {
   /** The lease is gone, or time is up: nothing of this may touch the network or the database any more. */
   end(): void {
     this.closing = true;
-    clearTimeout(this.rateTimer);
+    clearTimeout(this.claimTimer);
     this.abort.abort();
     this.book.clear();
+  }
+
+  private async findReady(): Promise<void> {
+    const room = Math.min(this.book.capacity(), CLAIM_LANES);
+    this.mayFindMore = false;
+    if (room > 0) {
+      const ready = await this.ports.queue.findReadyLanes(room);
+      this.mayFindMore = ready.length === room; // After their claim; until then it would find the same.
+      this.wake(ready);
+    }
+    this.poke();
   }
 
   /** After this turn of the event loop: a settle frees many places at once, and they are one claim's. */
@@ -120,8 +146,10 @@ export class DispatchSession {
         if (this.closing || capacity <= 0) return;
         const { claims, waitMs } = this.book.takeClaims(capacity, this.clock.monotonicMs());
         if (waitMs !== null) this.wakeIn(waitMs);
-        if (claims.length === 0) return;
-        await this.claim(claims);
+        if (claims.length > 0) await this.claim(claims);
+        else if (this.mayFindMore)
+          await this.findReady().catch((error: unknown) => this.ports.onError(error, 'look for lanes'));
+        else return;
       }
     } finally {
       this.claiming = null; // In the same turn as the last look: a poke after it must not be lost.
@@ -131,12 +159,13 @@ export class DispatchSession {
   private async claim(claims: readonly LaneClaim[]): Promise<void> {
     const batch = ++this.batch;
     try {
-      const claim = await this.ports.queue.claim(this.token, batch, claims, [...this.book.inFlightIds()]);
+      const claim = await this.ports.queue.claim(this.token, batch, claims, this.book.inFlightIds(claims));
       if (this.abort.signal.aborted) return;
-      this.book.apply(claims, claim, this.clock.monotonicMs());
+      const deliveries = this.book.apply(claims, claim, this.clock.monotonicMs());
       if (claim.deliveries.length === 0) return;
       this.settler.openBatch(batch, claim.deliveries.length);
-      for (const delivery of claim.deliveries) void this.deliver(delivery, batch);
+      for (let n = deliveries.length; n < claim.deliveries.length; n++) this.settler.release(batch);
+      for (const delivery of deliveries) void this.deliver(delivery, batch);
     } catch (error) {
       this.book.giveBack(claims);
       this.ports.onError(error, 'claim');
@@ -147,9 +176,10 @@ export class DispatchSession {
   private async deliver(delivery: ClaimedDelivery, batch: number): Promise<void> {
     const lane = this.book.get(laneKey(delivery.lane))!;
     let nextDueMs: number | null = null;
+    let isStillDue = true;
     let isSending = true;
-    const endSend = () => {
-      if (isSending) this.book.endSend(lane);
+    const endSend = (attempt: PacedAttempt | null) => {
+      if (isSending) this.book.endSend(lane, attempt, this.clock.monotonicMs());
       isSending = false;
       this.poke();
     };
@@ -161,29 +191,32 @@ export class DispatchSession {
         return;
       }
       const locale = await this.ports.localeOf(delivery.lane[0]);
+      const sentAtMs = this.clock.monotonicMs();
       const result = await this.ports.send(delivery, settings, this.abort.signal);
-      endSend();
       if (this.abort.signal.aborted) return;
-      nextDueMs = await this.settle(lane, delivery, batch, { settings, locale, result });
+      const wasProbe = lane.pace.stateAt(sentAtMs) === 'half_open';
+      endSend(toPaced(result, sentAtMs, this.clock.now()));
+      if (wasProbe && lane.pace.stateAt(this.clock.monotonicMs()) !== 'closed') this.ports.onProbeFailed(settings);
+      ({ nextDueMs, isStillDue } = await this.settle(lane, delivery, batch, { settings, locale, result }));
     } catch (error) {
       if (error instanceof LeaseLostError) return;
       this.ports.onError(error, 'deliver');
-      endSend();
+      endSend(null);
       await pause(STUMBLE_MS, undefined, { ref: false });
       this.settler.release(batch);
     } finally {
-      endSend();
-      this.finish(lane, delivery.id, nextDueMs);
+      endSend(null);
+      this.finish(lane, delivery.id, nextDueMs, isStillDue);
     }
   }
 
-  /** Tries until it is written or the lease is lost; resolves with when the delivery is due again. */
+  /** Tries until it is written or the lease is lost; resolves with when the delivery is due again, if it is. */
   private async settle(
     lane: Lane,
     delivery: ClaimedDelivery,
     batch: number,
     { settings, locale, result }: { settings: EndpointSettings; locale: Locale; result: SendResult },
-  ): Promise<number | null> {
+  ): Promise<{ nextDueMs: number | null; isStillDue: boolean }> {
     const { isFailing } = lane;
     const judged = judgeAttempt(delivery, result, { settings, locale, isFailing, random: this.ports.random() });
     lane.isFailing = judged.settlement.failingBegins ?? isFailing;
@@ -191,10 +224,11 @@ export class DispatchSession {
       try {
         const tookEffect = await this.settler.settle(batch, judged.settlement);
         if (judged.disable !== null) this.ports.onDead(delivery.lane, judged.disable);
-        if (!tookEffect) return null;
+        if (!tookEffect) return { nextDueMs: null, isStillDue: true };
         this.ports.onAttempt(delivery, result, judged);
         const { next } = judged.settlement;
-        return 'waitMs' in next ? this.clock.monotonicMs() + next.waitMs : null;
+        const nextDueMs = 'waitMs' in next ? this.clock.monotonicMs() + next.waitMs : null;
+        return { nextDueMs, isStillDue: false };
       } catch (error) {
         if (error instanceof LeaseLostError || this.abort.signal.aborted) throw new LeaseLostError();
         this.ports.onError(error, 'settle');
@@ -203,8 +237,8 @@ export class DispatchSession {
     }
   }
 
-  private finish(lane: Lane, deliveryId: string, nextDueMs: number | null): void {
-    this.book.finish(lane, deliveryId, this.clock.monotonicMs(), nextDueMs);
+  private finish(lane: Lane, deliveryId: string, nextDueMs: number | null, isStillDue: boolean): void {
+    this.book.finish(lane, deliveryId, this.clock.monotonicMs(), nextDueMs, isStillDue);
     if (this.book.inFlightCount === 0) this.drained();
     this.poke();
   }
@@ -230,7 +264,12 @@ export class DispatchSession {
   }
 
   private wakeIn(waitMs: number): void {
-    clearTimeout(this.rateTimer);
-    this.rateTimer = setTimeout(() => this.poke(), Math.max(1, Math.ceil(waitMs)));
+    clearTimeout(this.claimTimer);
+    this.claimTimer = setTimeout(() => this.poke(), Math.max(1, Math.ceil(waitMs)));
   }
+}
+
+function toPaced(result: SendResult, sentAtMs: number, now: Date): PacedAttempt {
+  const pauseMs = isPausing(result) ? parseRetryAfter(result.retryAfter, now.getTime()) : null;
+  return { outcome: paceOutcome(result), sentAtMs, pauseMs };
 }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
-import { LaneSignals } from '../deliveries/lane-signals.js';
+import { type LaneId, LaneSignals } from '../deliveries/lane-signals.js';
+import { ENDPOINT_CHANGES_CHANNEL } from '../webhooks/webhook-endpoints.repository.js';
 
 /** Where a dispatcher hears of work: commits of this process, and notifications of others. */
 @Injectable()
@@ -13,7 +14,11 @@ export class DispatcherWakeUps {
     private readonly listener: Listener,
   ) {}
 
-  subscribe(onLanes: Parameters<LaneSignals['onWake']>[0], onNotice: () => Promise<void>): void {
+  subscribe(
+    onLanes: Parameters<LaneSignals['onWake']>[0],
+    onNotice: () => Promise<void>,
+    onEndpointChange: (lane: LaneId) => void,
+  ): void {
     this.endings = [
       this.signals.onWake(onLanes),
       // A commit of this process has told its lanes already.
@@ -21,6 +26,7 @@ export class DispatcherWakeUps {
         if (!payload.startsWith(`${PROCESS_TAG};`)) void onNotice();
       }),
       this.listener.on('signalpost_lanes', () => void onNotice()),
+      this.listener.on(ENDPOINT_CHANGES_CHANNEL, (payload) => onEndpointChange(JSON.parse(payload) as LaneId)),
     ];
   }
 

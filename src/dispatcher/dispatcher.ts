@@ -46,10 +46,15 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     return this.session?.ownedLanes ?? 0;
   }
 
+  get openCircuits(): number {
+    return this.session?.openCircuits ?? 0;
+  }
+
   async onApplicationBootstrap(): Promise<void> {
     this.wakeUps.subscribe(
       (lanes) => this.session?.wake(lanes),
       () => this.poll(),
+      (lane) => this.session?.endpointChanged(lane),
     );
     await this.heartbeat();
   }

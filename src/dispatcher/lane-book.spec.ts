@@ -1,11 +1,14 @@
 import type { ClaimedDelivery, LaneClaim, LaneState } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import { FAILURES_TO_OPEN, FIRST_OPEN_MS, type PacedAttempt } from './endpoint-pace.js';
 import { LaneBook } from './lane-book.js';
 
 const lane = (account: string, endpoint: string): LaneId => [account, 'test', endpoint];
 const A1 = lane('a', 'a1');
 const A2 = lane('a', 'a2');
 const B1 = lane('b', 'b1');
+
+const SUCCEEDED: PacedAttempt = { outcome: 'succeeded', sentAtMs: 0, pauseMs: null };
 
 const state = (id: LaneId, more: Partial<LaneState> = {}): LaneState => ({
   lane: id,
@@ -14,12 +17,15 @@ const state = (id: LaneId, more: Partial<LaneState> = {}): LaneState => ({
   rateLimit: null,
   isFailing: false,
   nextDueInMs: null,
+  revision: '1',
+  isOrdered: false,
+  recheckedTo: null,
   ...more,
 });
 
 function delivery(id: LaneId, name: string): ClaimedDelivery {
   const rest = { revision: 1, eventType: 'collect.pending', operationId: null, attemptCount: 0, firstAttemptAt: null };
-  return { lane: id, id: name, eventId: name, body: '{}', ...rest };
+  return { lane: id, id: name, dueAtMs: Number(name), eventId: name, body: '{}', ...rest };
 }
 
 describe('LaneBook', () => {
@@ -43,7 +49,7 @@ describe('LaneBook', () => {
   };
   const finish = (id: LaneId, name: string, nowMs = 0, nextDueMs: number | null = null) => {
     const found = book.get(id[2])!;
-    book.endSend(found);
+    book.endSend(found, SUCCEEDED, nowMs);
     book.finish(found, name, nowMs, nextDueMs);
   };
 
@@ -96,10 +102,10 @@ describe('LaneBook', () => {
     it('comes back with the end of a request, before its settle', () => {
       book.wake([A1], 0);
       claim({ a1: ['1', '2', '3', '4'] });
-      book.endSend(book.get('a1')!);
-      expect(taken()).toEqual(['a1:1']);
-      expect(book.inFlightCount).toBe(4);
-      expect([...book.inFlightIds()]).toEqual(['1', '2', '3', '4']);
+      book.endSend(book.get('a1')!, SUCCEEDED, 0);
+      const { claims } = book.takeClaims(book.capacity(), 0);
+      expect(claims).toMatchObject([{ lane: A1 }]);
+      expect([book.inFlightCount, book.inFlightIds(claims)]).toEqual([4, ['1', '2', '3', '4']]);
     });
 
     it('ends when four times as much is unsettled, so that a slow database does not make memory grow', () => {
@@ -107,7 +113,7 @@ describe('LaneBook', () => {
       for (const name of ['1', '2', '3', '4']) {
         book.wake([A1], 0);
         claim({ a1: [name] });
-        book.endSend(book.get('a1')!);
+        book.endSend(book.get('a1')!, SUCCEEDED, 0);
       }
       book.wake([A1], 0);
       expect([book.capacity(), taken(1)]).toEqual([0, []]);
@@ -128,6 +134,153 @@ describe('LaneBook', () => {
       book.wake([B1], 0);
       const { claims, waitMs } = book.takeClaims(12, 0);
       expect([claims.map(({ lane: id }) => id), waitMs]).toEqual([[B1], 100]);
+    });
+  });
+
+  describe('what was read', () => {
+    const after = (nowMs = 0) => book.takeClaims(12, nowMs).claims.map((wanted) => wanted.after?.id ?? 'head');
+    /** Claims the deliveries named and leaves the lane hungry, so that its next claim shows where it begins. */
+    const read = (names: string[], more: Partial<LaneState> = {}) => {
+      book.wake([A1], 0);
+      claim({ a1: names }, more);
+      book.wake([A1], 0);
+    };
+
+    it('is not read again: a claim begins behind the last one', () => {
+      read(['1', '2']);
+      expect(after()).toEqual(['2']);
+    });
+
+    it('begins at the head again when another process wrote, something came due, or stayed due', () => {
+      read(['1', '2']);
+      book.refresh([{ lane: A1, gen: '2' }], 0);
+      expect(after()).toEqual(['head']);
+
+      read(['3'], { nextDueInMs: 500 });
+      expect(after(500)).toEqual(['head']);
+
+      read(['4']);
+      book.endSend(book.get('a1')!, null, 0);
+      book.finish(book.get('a1')!, '4', 0, null, true);
+      expect(after()).toEqual(['head']);
+    });
+
+    it('keeps the head in mind when a wake-up came while a claim was under way, or a claim failed', () => {
+      read(['1']);
+      book.refresh([{ lane: A1, gen: '2' }], 0);
+      const { claims } = book.takeClaims(4, 0);
+      book.refresh([{ lane: A1, gen: '3' }], 0);
+      book.apply(claims, { deliveries: [], lanes: [state(A1, { gen: '2' })] }, 0);
+      const again = book.takeClaims(4, 0).claims;
+      expect(again).toMatchObject([{ after: null }]);
+      book.giveBack(again);
+      expect(after()).toEqual(['head']);
+    });
+
+    it('sees a change that a claim from behind the head brought the news of', () => {
+      read(['1']);
+      claim({ a1: ['2'] }, { gen: '2' });
+      book.refresh([{ lane: A1, gen: '2' }], 0);
+      expect(after()).toEqual(['head']);
+    });
+
+    it('goes on from the head while a full claim from there came less far than an earlier one', () => {
+      read(['8', '9']);
+      book.refresh([{ lane: A1, gen: '2' }], 0);
+      claim({ a1: ['1', '2'] }, { gen: '2' }); // All the room that the lane had.
+      finish(A1, '8');
+      expect(after()).toEqual(['head']);
+    });
+
+    it('counts for nothing in an ordered lane, whose head alone tells what may go', () => {
+      read(['1'], { isOrdered: true });
+      expect(after()).toEqual(['head']);
+    });
+
+    it('is never sent twice: what is in the air already is left out of what a claim brings', () => {
+      read(['1']);
+      const { claims } = book.takeClaims(4, 0);
+      const brought = { deliveries: [delivery(A1, '1'), delivery(A1, '2')], lanes: [state(A1)] };
+      expect(book.apply(claims, brought, 0).map(({ id }) => id)).toEqual(['2']);
+      expect(book.inFlightCount).toBe(2);
+    });
+
+    it('asks for no claim when a request ends and the last claim found less than it might', () => {
+      book.wake([A1], 0);
+      claim({ a1: ['1'] });
+      finish(A1, '1');
+      expect(taken()).toEqual([]);
+    });
+
+    it('asks for one at every end in an ordered lane, as another may go now', () => {
+      book.wake([A1], 0);
+      claim({ a1: ['1'] }, { isOrdered: true });
+      finish(A1, '1');
+      expect(taken()).toEqual(['a1:4']);
+    });
+
+    it('looks at those that wait for their turn some at a time, to the end, and once more if told meanwhile', () => {
+      book.wake([A1], 0);
+      claim({}, { recheckedTo: 'd5' });
+      const { claims } = book.takeClaims(4, 0);
+      expect(claims).toMatchObject([{ recheckWaiting: true, recheckAfter: 'd5' }]);
+      book.refresh([{ lane: A1, gen: '2' }], 0);
+      book.apply(claims, { deliveries: [], lanes: [state(A1, { gen: '2', recheckedTo: 'd9' })] }, 0);
+      expect(claim({}, { gen: '2' })).toMatchObject([{ recheckWaiting: true, recheckAfter: 'd9' }]);
+      expect(claim({}, { gen: '2' })).toMatchObject([{ recheckWaiting: true, recheckAfter: null }]);
+      expect(claim({}, { gen: '2' })).toEqual([]);
+    });
+  });
+
+  describe('a receiver in trouble', () => {
+    const SLOW: PacedAttempt = { outcome: 'slow', sentAtMs: 0, pauseMs: null };
+    const failMany = (names: string[]) => {
+      for (const name of names) {
+        book.wake([A1], 0);
+        claim({ a1: [name] });
+        book.endSend(book.get('a1')!, SLOW, 0);
+        book.finish(book.get('a1')!, name, 0, null);
+      }
+    };
+    const names = Array.from({ length: FAILURES_TO_OPEN }, (_, index) => String(index));
+
+    it('gets fewer at a time, and holds nobody else back', () => {
+      failMany(['1']);
+      book.wake([A1, B1], 0);
+      expect(taken()).toEqual(['a1:2', 'b1:4']);
+    });
+
+    it('gets nothing while its circuit is open, then one; the others go on', () => {
+      failMany(names);
+      book.wake([A1, B1], 0);
+      expect(book.takeClaims(12, 0)).toMatchObject({ claims: [{ lane: B1 }], waitMs: FIRST_OPEN_MS });
+      expect(book.openCircuits(0)).toBe(1);
+      expect(book.beginParking(0).map(({ key }) => key)).toEqual([]);
+      expect(taken(12, FIRST_OPEN_MS)).toEqual(['a1:1']);
+    });
+
+    it('is forgotten when the endpoint is changed', () => {
+      failMany(names);
+      book.wake([A1], 0);
+      expect(taken()).toEqual([]);
+      book.forgetPace(A1);
+      expect(taken()).toEqual(['a1:4']);
+    });
+
+    it('is remembered over the lane’s rest, and a free lane is taken even so', () => {
+      failMany(names);
+      const [parking] = book.beginParking(0, true);
+      book.endParking(parking!, true);
+      expect(book.get('a1')).not.toBe(parking);
+      book.wake([A1], 0);
+      expect(taken()).toEqual(['a1:0']);
+    });
+
+    it('is known by the revision of its endpoint', () => {
+      failMany(names);
+      book.wake([A1], FIRST_OPEN_MS);
+      claim({}, { revision: '2' }, FIRST_OPEN_MS);
+      expect(book.openCircuits(FIRST_OPEN_MS)).toBe(0);
     });
   });
 
@@ -209,7 +362,7 @@ describe('LaneBook', () => {
     const { claims } = book.takeClaims(12, 0);
     book.apply(claims, { deliveries: [], lanes: [] }, 0);
     expect([book.size, book.inFlightCount]).toEqual([0, 0]);
-    book.endSend(mine);
+    book.endSend(mine, SUCCEEDED, 0);
     book.finish(mine, '1', 0, null);
     expect([book.size, book.inFlightCount, book.capacity(), taken()]).toEqual([0, 0, 12, []]);
   });

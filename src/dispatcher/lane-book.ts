@@ -1,36 +1,19 @@
-import type { Claim, LaneClaim } from '../deliveries/lane-queue.repository.js';
+import type { Claim, LaneClaim, LaneState, QueuePosition } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import { EndpointPace, type PacedAttempt } from './endpoint-pace.js';
+import { laneKey, newLane, type Lane } from './lane.js';
+import { LaneTurns } from './lane-turns.js';
 import { RateGate } from './rate-gate.js';
+import { TimeHeap } from './time-heap.js';
 
 /** So many times what may be in the air may be claimed and not settled, so that settling does not hold sending back. */
 const UNSETTLED_FACTOR = 4;
 /** How long an idle lane stays with its owner. */
 const IDLE_MS = 5_000;
-
-/** What this process knows of a lane that it owns, or means to take with its next claim. */
-export interface Lane {
-  readonly id: LaneId;
-  readonly key: string;
-  isOwned: boolean;
-  isOpen: boolean;
-  /** A claim of it is under way; it must not be given back then. */
-  isClaiming: boolean;
-  /** It is being given back; nothing may be claimed of it then, for another may own it already. */
-  isParking: boolean;
-  gen: string | null;
-  /** By this process's clock; null: nothing waits. */
-  nextDueMs: number | null;
-  recheckWaiting: boolean;
-  /** Whether a run of failures is noted for the endpoint, as far as its owner knows. */
-  isFailing: boolean;
-  idleSinceMs: number;
-  /** Claimed and not settled. */
-  readonly inFlight: Set<string>;
-  /** Of those, the ones whose request has not ended. */
-  sending: number;
-  rateLimit: number | null;
-  rate: RateGate | null;
-}
+/** What is due sooner gets a timer; what is due later is found by the poll in time. */
+const TIMER_MS = 1_000;
+/** Paces of lanes given back that this process keeps for when it owns them again. */
+const REMEMBERED_PACES = 10_000;
 
 export interface BookLimits {
   /** Requests in the air. */
@@ -43,12 +26,14 @@ export interface BookLimits {
 
 /**
  * The lanes of this process and what is in the air for each. Nobody else sends for an owned lane, so that its
- * concurrency, its rate and the order of its operations are exact without asking anyone.
+ * concurrency, its rate, its circuit and the order of its operations are exact without asking anyone.
  */
 export class LaneBook {
   private readonly lanes = new Map<string, Lane>();
-  /** Accounts take turns, then the lanes of each: both maps in the order of their turns. */
-  private readonly turns = new Map<string, Map<string, Lane>>();
+  private readonly turns = new LaneTurns();
+  private readonly dueSoon = new TimeHeap<Lane>();
+  /** Of lanes given back, oldest first. */
+  private readonly paces = new Map<string, Pick<Lane, 'pace' | 'revision'>>();
   inFlightCount = 0;
   private sendingCount = 0;
 
@@ -62,127 +47,189 @@ export class LaneBook {
     return this.lanes.get(key);
   }
 
+  /** Lanes whose circuit is not closed. */
+  openCircuits(nowMs: number): number {
+    let count = 0;
+    for (const { pace } of this.lanes.values()) if (pace.stateAt(nowMs) !== 'closed') count += 1;
+    return count;
+  }
+
   /** How many more may be claimed now. */
   capacity(): number {
     const { concurrency } = this.limits;
     return Math.min(concurrency - this.sendingCount, concurrency * UNSETTLED_FACTOR - this.inFlightCount);
   }
 
-  *inFlightIds(): Iterable<string> {
-    for (const lane of this.lanes.values()) yield* lane.inFlight;
+  /** What is in the air for the lanes of these claims. */
+  inFlightIds(claims: readonly LaneClaim[]): string[] {
+    return claims.flatMap(({ lane }) => [...(this.lanes.get(laneKey(lane))?.inFlight ?? [])]);
   }
 
-  /** There may be work on these lanes. */
+  /** There may be work on these lanes, behind what was claimed of them. */
   wake(ids: readonly LaneId[], nowMs: number): void {
     for (const id of ids) {
       const lane = this.lanes.get(laneKey(id)) ?? this.add(id, nowMs);
       lane.isOpen = true;
-      this.queueTurn(lane);
+      this.feed(lane);
     }
   }
 
   /** What other processes did to owned lanes, and what has become due on them. */
   refresh(owned: readonly { lane: LaneId; gen: string }[], nowMs: number): void {
-    const gens = new Map(owned.map(({ lane, gen }) => [laneKey(lane), gen]));
-    for (const lane of this.lanes.values()) {
-      if (!lane.isOwned) continue;
-      const gen = gens.get(lane.key);
-      if (gen !== undefined && gen !== lane.gen) {
-        lane.recheckWaiting = true;
-        this.wake([lane.id], nowMs);
-      }
+    for (const { lane: id, gen } of owned) {
+      const lane = this.lanes.get(laneKey(id));
+      if (!lane?.isOwned || lane.gen === gen) continue;
+      lane.mustReadHead = true;
+      if (lane.recheckAfter !== null) lane.recheckAgain = true;
+      lane.recheckWaiting = true;
+      lane.isOpen = true;
+      this.feed(lane);
     }
-    this.wakeDue(nowMs);
-  }
-
-  private wakeDue(nowMs: number): void {
     for (const lane of this.lanes.values()) {
-      if (lane.nextDueMs !== null && lane.nextDueMs <= nowMs) {
-        lane.nextDueMs = null;
-        this.wake([lane.id], nowMs);
-      }
+      if (lane.nextDueMs !== null && lane.nextDueMs <= nowMs) this.becomeDue(lane);
     }
   }
 
-  /** The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. */
+  /** The endpoint was changed: what was learnt of its receiver may be true no more. */
+  forgetPace(id: LaneId): void {
+    this.paces.delete(laneKey(id));
+    const lane = this.lanes.get(laneKey(id));
+    if (lane === undefined) return;
+    lane.pace = new EndpointPace(this.limits.laneConcurrency);
+    this.turns.release(lane);
+  }
+
+  /**
+   * The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. `waitMs`: when
+   * to ask again at the latest.
+   */
   takeClaims(capacity: number, nowMs: number): { claims: LaneClaim[]; waitMs: number | null } {
+    this.wakeDueSoon(nowMs);
+    this.turns.releaseDue(nowMs);
     const claims: LaneClaim[] = [];
-    const held: Lane[] = [];
+    const parking: Lane[] = [];
     let left = capacity;
-    let waitMs: number | null = null;
-    const share = Math.max(1, Math.ceil(capacity / Math.max(1, Math.min(this.turnCount(), this.limits.claimLanes))));
+    const share = Math.max(1, Math.ceil(capacity / Math.max(1, this.turns.count(this.limits.claimLanes))));
     while (left > 0 && claims.length < this.limits.claimLanes) {
-      const lane = this.nextTurn();
+      const lane = this.turns.next();
       if (lane === null) break;
       if (lane.isParking) {
-        held.push(lane);
+        parking.push(lane);
         continue;
       }
-      const { laneConcurrency } = this.limits;
-      const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size;
-      const concurrencyRoom = Math.min(laneConcurrency - lane.sending, unsettledRoom);
-      if (concurrencyRoom <= 0) continue; // The end of a request or a settle gives the lane its turn again.
-      const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
-      if (rateRoom <= 0) {
-        held.push(lane);
-        waitMs = Math.min(waitMs ?? Infinity, lane.rate!.waitMs());
-        continue;
-      }
-      const room = Math.min(concurrencyRoom, rateRoom, left, share);
-      lane.isClaiming = true;
-      const recheckWaiting = lane.recheckWaiting || !lane.isOwned;
-      claims.push({ lane: lane.id, room, recheckWaiting, rateLimit: lane.rateLimit });
+      const room = Math.min(this.roomOf(lane, nowMs), left, share);
+      // It is held, or the end of a request or a settle gives it its turn again. A free lane is taken even so, lest it
+      // be found ready again and again.
+      if (room <= 0 && lane.isOwned) continue;
+      claims.push(this.beginClaim(lane, room));
       left -= room;
     }
-    held.forEach((lane) => this.queueTurn(lane));
-    return { claims, waitMs };
+    parking.forEach((lane) => this.turns.queue(lane));
+    const nextMs = Math.min(this.turns.releaseDue(nowMs) ?? Infinity, this.dueSoon.nextMs ?? Infinity);
+    return { claims, waitMs: nextMs === Infinity ? null : Math.max(0, nextMs - nowMs) };
   }
 
-  /** Takes in what a claim found. */
-  apply(claims: readonly LaneClaim[], claim: Claim, nowMs: number): void {
-    const counts = new Map<string, number>();
-    for (const { lane: id, id: deliveryId } of claim.deliveries) {
-      const lane = this.lanes.get(laneKey(id))!;
-      lane.inFlight.add(deliveryId);
+  /** How much may be claimed of it; with none because of the time, it is held until there may be. */
+  private roomOf(lane: Lane, nowMs: number): number {
+    const { laneConcurrency } = this.limits;
+    const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size;
+    const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
+    const waitMs = Math.max(lane.pace.waitMs(nowMs), rateRoom > 0 ? 0 : lane.rate!.waitMs());
+    if (waitMs > 0 && lane.isOwned) this.turns.hold(lane, nowMs + waitMs);
+    return waitMs > 0 ? 0 : Math.min(lane.pace.room(nowMs, lane.sending), unsettledRoom, rateRoom);
+  }
+
+  private beginClaim(lane: Lane, room: number): LaneClaim {
+    const { id, rateLimit, isOwned, isOrdered, recheckAfter } = lane;
+    // Heads and followers change places in an ordered lane, so that only its head tells what may go.
+    const after = isOwned && !isOrdered && !lane.mustReadHead ? lane.position : null;
+    const recheckWaiting = lane.recheckWaiting || !isOwned;
+    lane.isClaiming = true;
+    lane.isHungry = false;
+    lane.mustReadHead = false;
+    lane.recheckWaiting = false;
+    return { lane: id, room, recheckWaiting, recheckAfter, rateLimit, after };
+  }
+
+  /** Takes in what a claim found; returns its deliveries less those that are in the air already. */
+  apply(claims: readonly LaneClaim[], claim: Claim, nowMs: number): Claim['deliveries'] {
+    const found = new Map<string, { count: number; last: QueuePosition }>();
+    const deliveries = claim.deliveries.filter((delivery) => {
+      const lane = this.lanes.get(laneKey(delivery.lane))!;
+      const { count, last } = found.get(lane.key) ?? { count: 0, last: delivery };
+      found.set(lane.key, { count: count + 1, last: isBefore(last, delivery) ? delivery : last });
+      if (lane.inFlight.has(delivery.id)) return false;
+      lane.inFlight.add(delivery.id);
       this.inFlightCount += 1;
       lane.sending += 1;
       this.sendingCount += 1;
-      counts.set(lane.key, (counts.get(lane.key) ?? 0) + 1);
-    }
+      return true;
+    });
     const states = new Map(claim.lanes.map((state) => [laneKey(state.lane), state]));
-    for (const { lane: id, room } of claims) {
-      const key = laneKey(id);
+    for (const wanted of claims) {
+      const key = laneKey(wanted.lane);
       const lane = this.lanes.get(key);
       const state = states.get(key);
       if (lane === undefined) continue;
       lane.isClaiming = false;
-      if (state === undefined) {
+      if (state === undefined)
         this.drop(lane); // Another dispatcher's.
-        continue;
-      }
-      const count = counts.get(key) ?? 0;
-      // With others in the air their settles may change it, and this process knows of them first.
-      if (lane.inFlight.size === count) lane.isFailing = state.isFailing;
-      lane.isOwned = true;
-      lane.isOpen = state.isOpen;
-      lane.gen = state.gen;
-      lane.recheckWaiting = false;
-      lane.rate?.take(count);
-      const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
-      lane.nextDueMs = state.nextDueInMs === null ? null : nowMs + state.nextDueInMs;
-      if (count > 0) lane.idleSinceMs = nowMs;
-      // A wake-up that came while the claim was under way has left the lane its turn.
-      if (state.isOpen && (count === room || isRateNew)) this.queueTurn(lane);
+      else this.applyState(lane, wanted, state, found.get(key) ?? { count: 0, last: null }, nowMs);
     }
+    return deliveries;
+  }
+
+  private applyState(
+    lane: Lane,
+    wanted: LaneClaim,
+    state: LaneState,
+    { count, last }: { count: number; last: QueuePosition | null },
+    nowMs: number,
+  ): void {
+    // With others in the air their settles may change it, and this process knows of them first.
+    if (lane.inFlight.size === count) lane.isFailing = state.isFailing;
+    lane.isOwned = true;
+    lane.isOpen = state.isOpen;
+    lane.isOrdered = state.isOrdered;
+    if (wanted.after === null) lane.gen = state.gen;
+    this.applyRecheck(lane, state.recheckedTo);
+    lane.rate?.take(count);
+    const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
+    if (lane.revision !== null && lane.revision !== state.revision) this.forgetPace(lane.id);
+    lane.revision = state.revision;
+    this.setNextDue(lane, state.nextDueInMs === null ? null : nowMs + state.nextDueInMs, nowMs);
+    if (count > 0) lane.idleSinceMs = nowMs;
+    const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
+    this.advance(lane, wanted, last && { dueAtMs: last.dueAtMs, id: last.id }, isWholeRead);
+    if (!isWholeRead || lane.recheckWaiting) lane.isHungry = true;
+    // A wake-up that came while the claim was under way has made it hungry, too.
+    this.queueTurn(lane);
+  }
+
+  private applyRecheck(lane: Lane, recheckedTo: string | null): void {
+    const isToldMeanwhile = lane.recheckWaiting || lane.recheckAgain;
+    lane.recheckAfter = recheckedTo;
+    lane.recheckWaiting = recheckedTo !== null || isToldMeanwhile;
+    lane.recheckAgain = recheckedTo !== null && isToldMeanwhile;
+  }
+
+  /** How far everything due is claimed. Rows in the air lie at or before it, or the next claim would meet them again. */
+  private advance(lane: Lane, { after }: LaneClaim, claimedTo: QueuePosition | null, isWholeRead: boolean): void {
+    const isFurther = claimedTo !== null && (lane.position === null || isBefore(lane.position, claimedTo));
+    if (isFurther) lane.position = claimedTo;
+    // From the head not as far as before: what lies between is in the air, or follows in the next look at the head.
+    if (after === null && !isWholeRead && !isFurther) lane.mustReadHead = true;
   }
 
   /** A claim did not happen: its lanes keep their turns. */
   giveBack(claims: readonly LaneClaim[]): void {
-    for (const { lane: id } of claims) {
+    for (const { lane: id, after, recheckWaiting } of claims) {
       const lane = this.lanes.get(laneKey(id));
       if (lane === undefined) continue;
       lane.isClaiming = false;
-      this.queueTurn(lane);
+      lane.mustReadHead ||= after === null;
+      lane.recheckWaiting ||= recheckWaiting;
+      this.feed(lane);
     }
   }
 
@@ -191,22 +238,30 @@ export class LaneBook {
     if (lane.rateLimit === perSecond) return false;
     lane.rateLimit = perSecond;
     lane.rate = perSecond === null ? null : new RateGate(perSecond, nowMs);
+    this.turns.release(lane);
     return true;
   }
 
-  /** A request of the lane has ended. */
-  endSend(lane: Lane): void {
+  /** A request of the lane has ended; `attempt` is what it says of the receiver, null: nothing. */
+  endSend(lane: Lane, attempt: PacedAttempt | null, nowMs: number): void {
     lane.sending -= 1;
     this.sendingCount -= 1;
-    if (lane.isOpen) this.queueTurn(lane);
+    if (attempt !== null) lane.pace.record(attempt, nowMs);
+    if (lane.pace.waitMs(nowMs) === 0) this.turns.release(lane); // Its circuit closed, if it was held for that.
+    this.queueTurn(lane);
   }
 
-  /** A delivery of the lane is settled: it is in the air no more, and the lane may have room for others. */
-  finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null): void {
+  /**
+   * A delivery of the lane is in the air no more. `nextDueMs`: when it is due again; null: it ended, or if `isStillDue`,
+   * it stands in the queue as it stood.
+   */
+  finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null, isStillDue = false): void {
     if (lane.inFlight.delete(deliveryId)) this.inFlightCount -= 1;
     lane.idleSinceMs = nowMs;
-    if (nextDueMs !== null && (lane.nextDueMs === null || nextDueMs < lane.nextDueMs)) lane.nextDueMs = nextDueMs;
-    if (lane.isOpen) this.queueTurn(lane);
+    if (nextDueMs !== null && nextDueMs < (lane.nextDueMs ?? Infinity)) this.setNextDue(lane, nextDueMs, nowMs);
+    if (isStillDue) lane.mustReadHead = true;
+    if (isStillDue || lane.isOrdered) lane.isHungry = true;
+    this.queueTurn(lane);
   }
 
   /** Owned lanes with nothing to do now, to be given back: from here to `endParking` nothing is claimed of them. */
@@ -220,7 +275,8 @@ export class LaneBook {
   endParking(lane: Lane, isParked: boolean): void {
     lane.isParking = false;
     if (!isParked || this.lanes.get(lane.key) !== lane) return;
-    const hasTurn = this.hasTurn(lane) && lane.isOpen;
+    const hasTurn = this.turns.has(lane) && lane.isOpen;
+    this.rememberPace(lane);
     this.drop(lane);
     if (hasTurn) this.wake([lane.id], lane.idleSinceMs);
   }
@@ -228,12 +284,12 @@ export class LaneBook {
   private isIdle(lane: Lane, nowMs: number, evenFresh: boolean): boolean {
     if (!lane.isOwned || lane.inFlight.size > 0 || lane.isClaiming || lane.isParking) return false;
     if (evenFresh || !lane.isOpen) return true;
-    return !this.hasTurn(lane) && nowMs - lane.idleSinceMs >= IDLE_MS;
+    return !this.turns.has(lane) && nowMs - lane.idleSinceMs >= IDLE_MS;
   }
 
   drop(lane: Lane): void {
     this.lanes.delete(lane.key);
-    this.endTurn(lane);
+    this.turns.end(lane);
     this.inFlightCount -= lane.inFlight.size;
     lane.inFlight.clear();
   }
@@ -243,69 +299,50 @@ export class LaneBook {
   }
 
   private add(id: LaneId, nowMs: number): Lane {
-    const lane: Lane = {
-      id,
-      key: laneKey(id),
-      isOwned: false,
-      isOpen: true,
-      isClaiming: false,
-      isParking: false,
-      gen: null,
-      nextDueMs: null,
-      recheckWaiting: true,
-      isFailing: false,
-      idleSinceMs: nowMs,
-      inFlight: new Set(),
-      sending: 0,
-      rateLimit: null,
-      rate: null,
-    };
-    this.lanes.set(lane.key, lane);
+    const key = laneKey(id);
+    const known = this.paces.get(key);
+    this.paces.delete(key);
+    const lane = newLane(id, known?.pace ?? new EndpointPace(this.limits.laneConcurrency), nowMs);
+    lane.revision = known?.revision ?? null;
+    this.lanes.set(key, lane);
     return lane;
   }
 
-  private hasTurn(lane: Lane): boolean {
-    return this.turns.get(lane.id[0])?.has(lane.key) ?? false;
+  private rememberPace({ key, pace, revision }: Lane): void {
+    this.paces.set(key, { pace, revision });
+    if (this.paces.size > REMEMBERED_PACES) this.paces.delete(this.paces.keys().next().value!);
+  }
+
+  private feed(lane: Lane): void {
+    lane.isHungry = true;
+    this.queueTurn(lane);
   }
 
   private queueTurn(lane: Lane): void {
-    if (this.lanes.get(lane.key) !== lane) return; // Dropped; what was in the air for it has ended.
-    const [account] = lane.id;
-    let ofAccount = this.turns.get(account);
-    if (ofAccount === undefined) {
-      ofAccount = new Map();
-      this.turns.set(account, ofAccount);
-    }
-    ofAccount.set(lane.key, lane);
+    const isDropped = this.lanes.get(lane.key) !== lane; // What was in the air for it has ended.
+    if (lane.isHungry && lane.isOpen && !isDropped) this.turns.queue(lane);
   }
 
-  private endTurn(lane: Lane): void {
-    const ofAccount = this.turns.get(lane.id[0]);
-    if (ofAccount?.delete(lane.key) && ofAccount.size === 0) this.turns.delete(lane.id[0]);
+  private setNextDue(lane: Lane, dueMs: number | null, nowMs: number): void {
+    lane.nextDueMs = dueMs;
+    if (dueMs !== null && dueMs - nowMs <= TIMER_MS) this.dueSoon.push(dueMs, lane);
   }
 
-  private nextTurn(): Lane | null {
-    for (const [account, ofAccount] of this.turns) {
-      for (const [key, lane] of ofAccount) {
-        ofAccount.delete(key);
-        this.turns.delete(account);
-        if (ofAccount.size > 0) this.turns.set(account, ofAccount); // To the end: the next account comes first.
-        return lane;
-      }
+  private wakeDueSoon(nowMs: number): void {
+    for (let due = this.dueSoon.popDue(nowMs); due !== null; due = this.dueSoon.popDue(nowMs)) {
+      if (due.item.nextDueMs === due.atMs) this.becomeDue(due.item);
     }
-    return null;
   }
 
-  private turnCount(): number {
-    let count = 0;
-    for (const ofAccount of this.turns.values()) {
-      count += ofAccount.size;
-      if (count > this.limits.claimLanes) break;
-    }
-    return count;
+  /** It may lie before what was claimed since it was put there. */
+  private becomeDue(lane: Lane): void {
+    lane.nextDueMs = null;
+    lane.mustReadHead = true;
+    lane.isOpen = true;
+    this.feed(lane);
   }
 }
 
-export function laneKey(id: LaneId): string {
-  return id[2];
+function isBefore(a: QueuePosition, b: QueuePosition): boolean {
+  return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.id < b.id);
 }

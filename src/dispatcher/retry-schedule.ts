@@ -33,6 +33,11 @@ export function nextWaitMs(input: RetryInput): number | null {
   return input.elapsedMs + waitMs > RETRY_WINDOW_MS ? null : waitMs;
 }
 
+/** How long a delivery may take from its first attempt to its last, jitter aside. */
+export function longestWaitMs(schedule: readonly number[] | null): number {
+  return schedule === null ? RETRY_WINDOW_MS : schedule.reduce((sum, seconds) => sum + seconds, 0) * 1_000;
+}
+
 function scheduledWait(attemptNumber: number, schedule: readonly number[] | null): number | null {
   if (schedule !== null) return schedule[attemptNumber - 1] ?? null;
   return DEFAULT_WAITS_SECONDS[attemptNumber - 1] ?? DAY_SECONDS;

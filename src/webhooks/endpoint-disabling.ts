@@ -9,7 +9,7 @@ import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
 import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 
 /** How long an endpoint's failures must last, unbroken by a success, before an exhausted delivery disables it. */
-const FAILING_HOURS = 24;
+const FAILING_MS = 24 * 3_600_000;
 
 // Lock: the row. Whoever comes second changes nothing, so an endpoint is disabled, logged and announced once.
 const DISABLE: Statement = {
@@ -19,7 +19,7 @@ const DISABLE: Statement = {
       has_leftovers = true,
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
-      AND ($4 <> 'failing' OR failing_since <= now() - interval '${FAILING_HOURS} hours')
+      AND ($4 <> 'failing' OR failing_since <= now() - $5 * interval '1 millisecond')
     RETURNING url, failing_since`,
 };
 
@@ -51,6 +51,7 @@ export class EndpointDisabling {
   /**
    * With its log and the event `webhook_endpoint.disabled`, all in the caller's transaction.
    * @param locale the account's
+   * @param failingForMs how long a run of failures must last to disable as `failing`; at least 24 hours
    * @returns false when it was disabled or deleted already, or has not been `failing` for long enough
    */
   async disable(
@@ -58,9 +59,11 @@ export class EndpointDisabling {
     reason: Exclude<DisabledReason, 'manual'>,
     locale: Locale,
     manager: EntityManager,
+    failingForMs = 0,
   ): Promise<boolean> {
     const { accountId, mode, id } = ref;
-    const [row] = await this.database.rows<DisabledRow>(DISABLE, [accountId, mode, id, reason], manager);
+    const values = [accountId, mode, id, reason, Math.max(FAILING_MS, failingForMs)];
+    const [row] = await this.database.rows<DisabledRow>(DISABLE, values, manager);
     if (!row) return false;
     const data = {
       endpoint_id: encodeId('we', id),

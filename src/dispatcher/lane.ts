@@ -1,0 +1,80 @@
+import type { QueuePosition } from '../deliveries/lane-queue.repository.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
+import type { EndpointPace } from './endpoint-pace.js';
+import type { RateGate } from './rate-gate.js';
+
+/** What this process knows of a lane that it owns, or means to take with its next claim. */
+export interface Lane {
+  readonly id: LaneId;
+  readonly key: string;
+  isOwned: boolean;
+  isOpen: boolean;
+  /** A claim of it is under way; it must not be given back then. */
+  isClaiming: boolean;
+  /** It is being given back; nothing may be claimed of it then, for another may own it already. */
+  isParking: boolean;
+  /** There may be due deliveries that are not claimed; without it an ended request asks for no claim. */
+  isHungry: boolean;
+  /** One operation's deliveries go one after another, so each end may let another go. */
+  isOrdered: boolean;
+  /** The generation that the last look at its head saw. */
+  gen: string | null;
+  /** Everything due up to here was claimed; null: nothing yet. */
+  position: QueuePosition | null;
+  /** Something may have been put before `position`. */
+  mustReadHead: boolean;
+  /** By this process's clock; null: nothing waits. */
+  nextDueMs: number | null;
+  recheckWaiting: boolean;
+  /** How far a look at those that wait for their turn has come; null: at the beginning. */
+  recheckAfter: string | null;
+  /** Once it is through, another one is due: somebody wrote meanwhile. */
+  recheckAgain: boolean;
+  /** Whether a run of failures is noted for the endpoint, as far as its owner knows. */
+  isFailing: boolean;
+  idleSinceMs: number;
+  /** Claimed and not settled. */
+  readonly inFlight: Set<string>;
+  /** Of those, the ones whose request has not ended. */
+  sending: number;
+  rateLimit: number | null;
+  rate: RateGate | null;
+  /** The endpoint's revision that `pace` was learnt under; null: not known yet. */
+  revision: string | null;
+  pace: EndpointPace;
+  /** It waits for this time before it may have a turn again; null: it does not. */
+  heldUntilMs: number | null;
+}
+
+export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
+  return {
+    id,
+    key: laneKey(id),
+    isOwned: false,
+    isOpen: true,
+    isClaiming: false,
+    isParking: false,
+    isHungry: true,
+    isOrdered: false,
+    gen: null,
+    position: null,
+    mustReadHead: true,
+    nextDueMs: null,
+    recheckWaiting: true,
+    recheckAfter: null,
+    recheckAgain: false,
+    isFailing: false,
+    idleSinceMs: nowMs,
+    inFlight: new Set(),
+    sending: 0,
+    rateLimit: null,
+    rate: null,
+    revision: null,
+    pace,
+    heldUntilMs: null,
+  };
+}
+
+export function laneKey(id: LaneId): string {
+  return id[2];
+}
