@@ -61,7 +61,7 @@ describe('acting on deliveries', () => {
     (await readAll<ShownLog>(service, '/v1/logs', key)).filter((log) => log.delivery_id === deliveryId);
   let batch = 0;
   const claim = async (lane: LaneId, recheckWaiting = false): Promise<ClaimedDelivery[]> => {
-    const wanted = { lane, room: 100, recheckWaiting, rateLimit: null };
+    const wanted = { lane, room: 100, recheckWaiting, rateLimit: null, recheckAfter: null, after: null };
     return [...(await queue.claim(token, ++batch, [wanted], [])).deliveries];
   };
   const settle = (delivery: ClaimedDelivery, next?: Settlement['next']) =>
