@@ -101,7 +101,15 @@ CREATE TABLE signalpost.events (
   body text NOT NULL,
   PRIMARY KEY (account_id, mode, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX events_by_type ON signalpost.events (account_id, mode, type, id);
+-- Serves type, kind and status, alone and together: a reader finds the combinations that an account has by jumping from
+-- one to the next, then reads each in the order of ids.
+CREATE INDEX events_by_type
+  ON signalpost.events (account_id, mode, type, coalesce(operation_kind, ''), coalesce(operation_status, ''), id);
+CREATE INDEX events_by_reference ON signalpost.events (account_id, mode, reference, id) WHERE reference IS NOT NULL;
+-- Events accepted more than ten minutes after they happened. All others lie, by their ids, within ten minutes of
+-- `occurred_at`, so that a bound on that is one on ids.
+CREATE INDEX events_late ON signalpost.events (account_id, mode, id)
+  WHERE occurred_at < to_timestamp(('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0 - 600);
 CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id) WHERE operation_id IS NOT NULL;
 -- The predicate, true of every row, keeps look-ups by id away from it; see pending_deliveries_due.
 CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id) WHERE sequence IS NOT NULL;
@@ -128,6 +136,7 @@ CREATE TABLE signalpost.operations (
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 70);
 CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id);
+CREATE INDEX operations_by_state ON signalpost.operations (account_id, mode, kind, status, created_at, id);
 
 -- How many operations there are and what they sum up to, by the hour and by the day (UTC) in which they were created,
 -- kind, current status and currency ('': none). Written by publish_events and expire_operations alone, under the
@@ -349,7 +358,8 @@ CREATE TABLE signalpost.deliveries (
   PRIMARY KEY (account_id, mode, id),
   CHECK ((status = 'succeeded') = (status_reason IS NULL))
 ) PARTITION BY RANGE (id);
-CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, endpoint_id, id);
+CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, endpoint_id, status, id);
+CREATE INDEX deliveries_unsuccessful ON signalpost.deliveries (account_id, mode, status, id) WHERE status <> 'succeeded';
 CREATE INDEX deliveries_resent ON signalpost.deliveries (account_id, mode, event_id) WHERE trigger <> 'event';
 
 -- Partitioned by the delivery's id, so that a delivery's attempts lie together and go with it.

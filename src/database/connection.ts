@@ -8,7 +8,8 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
 /**
  * How every connection is made, of the pool and outside it. `sslmode` means what it means to libpq: `require` encrypts,
  * and checks the certificate once there is a CA to check it by. A CA file without `sslmode` stands for `verify-full`.
- * The server looks for dead clients within 25 s, so that the locks of a process that vanished are free again.
+ * The server looks for dead clients within 25 s, so that the locks of a process that vanished are free again. Named
+ * statements are planned once a connection: planning one over the months of history costs more than running it.
  */
 export function connectionOptions(config: AppConfig, databaseUrl: string, role: string): ClientConfig {
   const url = new URL(databaseUrl);
@@ -24,7 +25,8 @@ export function connectionOptions(config: AppConfig, databaseUrl: string, role: 
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    options: '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c jit=off',
+    options:
+      '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c jit=off -c plan_cache_mode=force_generic_plan',
   };
 }
 

@@ -44,6 +44,11 @@ export interface AttemptRow {
 
 const milliseconds = (time: string): string => `(extract(epoch FROM ${time}) * 1000)::float8`;
 
+/** A fragment of this file in a statement that numbers its account and mode otherwise. */
+export function withTenant(fragment: string, account: string, mode: string): string {
+  return fragment.replaceAll(/\$[12]\b/g, (placeholder) => (placeholder === '$1' ? account : mode));
+}
+
 /** The columns of an ended delivery `d`. */
 export const ENDED_COLUMNS = `d.id, d.endpoint_id, d.event_id, d.event_type, d.operation_id, d.status, d.status_reason,
   d.trigger, d.previous_delivery_id, d.recovery_id, d.attempt_count,
@@ -83,6 +88,15 @@ export const UNFINISHED_TENANT = 'p.account_id = $1 AND p.mode = $2';
 export function firstDeliveryRange(column: string, eventId: string): string {
   const head = `left(${eventId}::text, 18)`;
   return `${column} BETWEEN (${head} || '-0000-000000000000')::uuid AND (${head} || '-ffff-ffffffffffff')::uuid`;
+}
+
+/**
+ * Where the first deliveries of the events from `from` on and before `until` lie, by their ids (SQL expressions): it is
+ * exact but for what shares a bound's millisecond and ordinal, so events are to be compared as well.
+ */
+export function firstDeliveriesBetween(column: string, from: string, until: string): string {
+  return `${column} >= (left(${from}::uuid::text, 18) || '-0000-000000000000')::uuid
+    AND ${column} <= (left(${until}::uuid::text, 18) || '-ffff-ffffffffffff')::uuid`;
 }
 
 /**

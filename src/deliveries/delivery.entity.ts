@@ -4,6 +4,7 @@ import type { Mode } from '../auth/caller.js';
 /** An ended delivery; partitioned by the time in its id. */
 @Entity({ schema: 'signalpost', name: 'deliveries' })
 @Index('deliveries_by_endpoint', { synchronize: false })
+@Index('deliveries_unsuccessful', { synchronize: false })
 @Index('deliveries_resent', { synchronize: false })
 export class DeliveryEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })

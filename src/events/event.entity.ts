@@ -5,6 +5,8 @@ import type { Mode } from '../auth/caller.js';
 @Entity({ schema: 'signalpost', name: 'events' })
 @Index('events_by_type', { synchronize: false })
 @Index('events_by_operation', { synchronize: false })
+@Index('events_by_reference', { synchronize: false })
+@Index('events_late', { synchronize: false })
 @Index('events_by_sequence', { synchronize: false })
 @Index('events_by_word', { synchronize: false })
 export class EventEntity {

@@ -7,7 +7,7 @@ import { assertInterval } from '../common/interval.js';
 import { PageQuery } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
 import { OPERATION_KINDS, OPERATION_STATUSES } from './operations.dto.js';
-import type { EventFilters } from './events-query.repository.js';
+import type { EventFilters } from './event-filters.js';
 
 const filter = { example: null, optional: true, isArray: true, maxItems: 20 };
 

@@ -23,12 +23,16 @@ export class EventsQueryService {
     private readonly clock: Clock,
   ) {}
 
-  /** A list as JSON text. @throws AppError 422 for a reversed interval, a wrong cursor or a `q` without a word. */
+  /** A list as JSON text. @throws AppError 422 for a reversed interval, a wrong cursor or a `q` without a word; 503. */
   async list(tenant: Tenant, query: EventsQuery): Promise<string> {
     const page = toPage(query, 'evt');
     const filters = toEventFilters(query, this.startMs());
-    const bodies = await this.repository.listBodies(tenant, filters, page);
-    return rawList(bodies, page.limit, page.before !== null);
+    const events = await this.repository.list(tenant, filters, page);
+    return rawList(
+      events.map(({ body }) => body),
+      page.limit,
+      page.before !== null,
+    );
   }
 
   /** The event as JSON text. @throws AppError `expired`, `not_found`. */

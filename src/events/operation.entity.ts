@@ -6,6 +6,7 @@ import type { Customer } from './operation-state.js';
 @Entity({ schema: 'signalpost', name: 'operations' })
 @Index('operations_by_time', { synchronize: false })
 @Index('operations_by_word', { synchronize: false })
+@Index('operations_by_state', { synchronize: false })
 export class OperationEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

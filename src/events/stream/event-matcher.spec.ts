@@ -1,4 +1,4 @@
-import type { EventFilters } from '../events-query.repository.js';
+import type { EventFilters } from '../event-filters.js';
 import { eventMatcher } from './event-matcher.js';
 import { type EventRow, StreamedEvent } from './streamed-event.js';
 

@@ -1,4 +1,4 @@
-import type { EventFilters } from '../events-query.repository.js';
+import type { EventFilters } from '../event-filters.js';
 import type { StreamedEvent } from './streamed-event.js';
 
 export type EventMatcher = (event: StreamedEvent) => boolean;

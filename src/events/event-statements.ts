@@ -1,0 +1,82 @@
+import { hasDelivery, withTenant } from '../deliveries/delivery-rows.js';
+import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
+import { deliveredEvents, type DeliveryParts } from './delivered-events.js';
+import { type EventScan, type EventValue, inRange, type Order, type Placeholder, tenant } from './event-scans.js';
+
+const COLUMNS = 'e.id, e.sequence::float8 AS sequence, e.body';
+/** An event has a delivery for each endpoint that an account may have, besides those sent again. */
+const FIRST_DELIVERIES_AN_EVENT = 50;
+
+/** Which conditions a statement has besides those of its scan. */
+export type Remainder = 'none' | 'columns' | 'columns and deliveries';
+
+const shapes = new StatementShapes<EventValue>();
+
+/** A page: up to `limit` events of the range, in order. */
+export function pageStatement(scan: EventScan, order: Order, remainder: Remainder): ShapedStatement<EventValue> {
+  return shapes.get(`events.${scan.name}.${remainder}.${order}`, (p) => {
+    const tail = `ORDER BY e.id ${order} LIMIT ${p('limit')}`;
+    const branches = scan.branches(p).map(
+      ({ wanted, where }) => `SELECT e.* FROM ${wanted} CROSS JOIN LATERAL (
+        SELECT ${COLUMNS} FROM signalpost.events e
+        WHERE ${tenant(p)} AND ${inRange(p)} AND ${where} ${remaining(remainder, p)} ${tail}) AS e`,
+    );
+    return `${scan.tables?.(p) ?? ''} SELECT e.* FROM (${branches.join(' UNION ALL ')}) AS e ${tail}`;
+  });
+}
+
+/** The id at which a step of `offset` + 1 index entries ends, nearest of all branches; no row: all end before. */
+export function edgeStatement(scan: EventScan, order: Order): ShapedStatement<EventValue> {
+  return shapes.get(`events.${scan.name}.edge.${order}`, (p) => {
+    const share = scan.share === undefined ? '' : ` / ${scan.share}`;
+    const branches = scan.branches(p).map(
+      ({ wanted, where }) => `SELECT e.id FROM ${wanted} CROSS JOIN LATERAL (
+        SELECT e.id FROM signalpost.events e WHERE ${tenant(p)} AND ${inRange(p)} AND ${where}
+        ORDER BY e.id ${order} OFFSET ${p('offset')}::bigint${share} LIMIT 1) AS e`,
+    );
+    return `${scan.tables?.(p) ?? ''} SELECT e.id FROM (${branches.join(' UNION ALL ')}) AS e ORDER BY e.id ${order} LIMIT 1`;
+  });
+}
+
+/** A page of the events that have deliveries; with other conditions all of the range, which must be short, is read. */
+export function deliveredStatement(
+  parts: DeliveryParts,
+  order: Order,
+  remainder: 'none' | 'columns',
+): ShapedStatement<EventValue> {
+  return shapes.get(`events.delivered.${parts.name}.${remainder}.${order}`, (p) => {
+    const tail = remainder === 'none' ? `LIMIT ${p('limit')}::bigint * ${FIRST_DELIVERIES_AN_EVENT}` : '';
+    const found = deliveredEvents(parts, p, order, tail).map((part) => `(${part})`);
+    const ids = `SELECT f.event_id FROM (${found.join(' UNION ALL ')}) AS f GROUP BY f.event_id`;
+    const near = remainder === 'none' ? `${ids} ORDER BY f.event_id ${order} LIMIT ${p('limit')}` : ids;
+    return `SELECT ${COLUMNS} FROM (${near}) AS wanted JOIN signalpost.events e ON ${tenant(p)} AND e.id = wanted.event_id
+      WHERE true ${remaining(remainder, p)} ORDER BY e.id ${order} LIMIT ${p('limit')}`;
+  });
+}
+
+/** As `edgeStatement`. */
+export function deliveredEdgeStatement(parts: DeliveryParts, order: Order): ShapedStatement<EventValue> {
+  return shapes.get(`events.delivered.${parts.name}.edge.${order}`, (p) => {
+    const edges = deliveredEvents(parts, p, order, `OFFSET ${p('offset')}::bigint LIMIT 1`).map((part) => `(${part})`);
+    return `SELECT e.event_id AS id FROM (${edges.join(' UNION ALL ')}) AS e ORDER BY e.event_id ${order} LIMIT 1`;
+  });
+}
+
+// Null lets all through, so that every combination of filters shares one statement with one plan. What drives the scan
+// is asked again, which costs next to nothing; the null test keeps the planner from driving by anything else.
+function remaining(remainder: Remainder, p: Placeholder): string {
+  if (remainder === 'none') return '';
+  const oneOf = (column: string, value: EventValue): string =>
+    `AND (${p(value)}::text[] IS NULL OR ${column} = ANY (${p(value)}))`;
+  const columns = `AND (NOT ${p('hasTypes')}::boolean OR e.type = ANY (${p('types')}::text[])
+      OR split_part(e.type, '.', 1) = ANY (${p('nouns')}::text[]))
+    ${oneOf('e.operation_kind', 'kinds')} ${oneOf('e.operation_status', 'statuses')}
+    ${oneOf('e.operation_id', 'operationIds')} ${oneOf('e.reference', 'references')}
+    ${oneOf('e.external_id', 'externalIds')}
+    AND (${p('occurredAfter')}::timestamptz IS NULL OR e.occurred_at >= ${p('occurredAfter')})
+    AND (${p('occurredBefore')}::timestamptz IS NULL OR e.occurred_at < ${p('occurredBefore')})
+    AND e.search LIKE ALL (${p('patterns')}::text[])`;
+  if (remainder === 'columns') return columns;
+  const delivered = withTenant(hasDelivery('e.id', '@statuses'), p('accountId'), p('mode'));
+  return `${columns} AND ${delivered.replaceAll('@statuses', () => p('deliveryStatuses'))}`;
+}
