@@ -1,6 +1,7 @@
 import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
 import { searchText } from '../common/search-text.js';
 import { describeCustomEvent, describeOperationEvent } from '../logs/descriptions.js';
+import { offTimeWord } from '../logs/log-words.js';
 import type { PlannedEvent } from './publish-plan.js';
 
 export type LogStatus = 'succeeded' | 'failed' | 'pending' | 'info';
@@ -20,7 +21,8 @@ const LOG_STATUSES: Readonly<Record<string, LogStatus>> = {
   expired: 'failed',
 };
 
-export function eventLog({ event, applied }: PlannedEvent): EventLog {
+/** `nowMs`: when it is written. */
+export function eventLog({ event, applied, occurredAtMs }: PlannedEvent, nowMs: number): EventLog {
   const operation = applied && { ...applied.snapshot, stale: applied.stale };
   const description =
     operation !== null && OPERATION_TYPES.has(event.type)
@@ -29,6 +31,6 @@ export function eventLog({ event, applied }: PlannedEvent): EventLog {
   return {
     status: LOG_STATUSES[operation?.status ?? ''] ?? 'info',
     description,
-    search: searchText(description, operation?.reference, operation?.id),
+    search: searchText(description, operation?.reference, operation?.id) + offTimeWord(occurredAtMs, nowMs),
   };
 }

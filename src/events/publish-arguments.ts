@@ -65,7 +65,7 @@ export const PUBLISH_EVENTS: Statement = {
 /** Lays a plan out as the parallel arrays that publish_events takes. */
 export function publishArguments(plan: PublishPlan): PublishArguments {
   const { ledgers, events, requests } = plan;
-  const logs = events.map(eventLog);
+  const logs = events.map((planned) => eventLog(planned, plan.nowMs));
   const snapshots = events.map((planned) => planned.applied?.snapshot ?? null);
   const publishers = events.map((planned) => planned.event.publisher);
   const operations = [...plan.operations.values()];

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../auth/caller.js';
 import { firstUuidAt, uuidTime } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
-import type { LogRow } from '../logs/logs.repository.js';
+import type { LogRow } from '../logs/log-statements.js';
 import {
   AIR,
   attemptsSince,

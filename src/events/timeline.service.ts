@@ -8,7 +8,7 @@ import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
 import { toDeliveryResponse } from '../deliveries/deliveries.dto.js';
 import { toLogResponse } from '../logs/logs.dto.js';
-import type { LogRow } from '../logs/logs.repository.js';
+import type { LogRow } from '../logs/log-statements.js';
 import { OperationsService } from './operations.service.js';
 import { rawList } from './raw-list.js';
 import {

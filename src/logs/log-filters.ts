@@ -4,7 +4,7 @@ import { assertInterval } from '../common/interval.js';
 import type { Page } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
 import type { LogFilterQuery } from './logs.dto.js';
-import type { LogFilters } from './logs.repository.js';
+import type { LogFilters } from './log.js';
 import { uuidAfter } from './uuid-order.js';
 
 /**

@@ -6,6 +6,7 @@ import { newUuid } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import { Database, type Statement } from '../database/database.js';
 import { type LogActor, type LogCategory, type LogHttp, type LogStatus, PLATFORM_LOGS, SYSTEM_ACTOR } from './log.js';
+import { offTimeWord } from './log-words.js';
 
 /** One action and its outcome. Ids are uuids; what is left out is null. */
 export interface NewLog {
@@ -127,7 +128,7 @@ function toValues(log: NewLog, id: string, now: Date): unknown[] {
     actor.ip,
     log.http ? JSON.stringify(log.http) : null,
     JSON.stringify(log.metadata ?? {}),
-    searchText(log.operationId, log.description),
+    searchText(log.operationId, log.description) + offTimeWord((log.occurredAt ?? now).getTime(), now.getTime()),
     (log.occurredAt ?? now).toISOString(),
   ];
 }

@@ -47,3 +47,21 @@ export function logActorOf({
   if (apiKeyId === null) return { type: 'admin', id: adminKeyName, name, ip };
   return { type: 'key', id: encodeId('key', apiKeyId), name, ip };
 }
+
+/** What is looked for: ids from `from` on and before `until` (null: no end); an empty list lets all through. */
+export interface LogFilters {
+  readonly from: string;
+  readonly until: string | null;
+  readonly statuses: readonly LogStatus[];
+  readonly categories: readonly LogCategory[];
+  readonly actions: readonly string[];
+  readonly operationIds: readonly string[];
+  readonly eventIds: readonly string[];
+  readonly endpointIds: readonly string[];
+  readonly apiKeyIds: readonly string[];
+  readonly requestIds: readonly string[];
+  readonly occurredAfter: string | null;
+  readonly occurredBefore: string | null;
+  /** Of `searchTerms`; all must match. */
+  readonly terms: readonly string[];
+}

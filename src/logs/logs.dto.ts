@@ -12,7 +12,7 @@ import {
 import { encodeId, encodeIdOrNull, uuidTime } from '../common/ids.js';
 import { PageQuery } from '../common/pagination.js';
 import { ACTOR_TYPES, LOG_CATEGORIES, LOG_STATUSES, type ActorType, type LogCategory, type LogStatus } from './log.js';
-import type { LogRow } from './logs.repository.js';
+import type { LogRow } from './log-statements.js';
 
 const MODES = ['test', 'live'] as const;
 const ACTION = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LogWriter } from './log-writer.js';
+import { LogSearch } from './log-search.js';
 import { LogsController } from './logs.controller.js';
 import { LogsRepository } from './logs.repository.js';
 import { LogsService } from './logs.service.js';
@@ -10,7 +11,7 @@ import { RequestLogger } from './request-logger.js';
 @Module({
   imports: [AuthModule],
   controllers: [LogsController],
-  providers: [LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook],
+  providers: [LogSearch, LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook],
   exports: [LogsService, LogWriter, RequestLogger],
 })
 export class LogsModule {}

@@ -8,7 +8,7 @@ import { encodeId, uuidTime } from '../common/ids.js';
 import { type ListResponse, toList, toPage } from '../common/pagination.js';
 import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
-import { type LogScope, logActorOf } from './log.js';
+import { type LogFilters, type LogScope, logActorOf } from './log.js';
 import { exportHead, exportPage } from './log-export.js';
 import { toLogFilters, withCursor } from './log-filters.js';
 import { LogWriter } from './log-writer.js';
@@ -19,7 +19,8 @@ import {
   type LogsQuery,
   toLogResponse,
 } from './logs.dto.js';
-import { type LogFilters, type LogRow, LogsRepository } from './logs.repository.js';
+import type { LogRow } from './log-statements.js';
+import { LogsRepository } from './logs.repository.js';
 import { maskJson, maskText } from '../common/masked-text.js';
 
 const EXPORT_PAGE_ROWS = 1_000;

@@ -1,0 +1,140 @@
+import { searchPattern } from '../common/search-text.js';
+import type { Statement } from '../database/database.js';
+import type { ActorType, LogCategory, LogFilters, LogHttp, LogStatus } from './log.js';
+import { LOG_WORDS } from './log-words.js';
+
+/** A row as it is read; its id holds `created_at`. */
+export interface LogRow {
+  readonly id: string;
+  readonly mode: string;
+  readonly category: LogCategory;
+  readonly action: string;
+  readonly status: LogStatus;
+  readonly description: string;
+  readonly operation_id: string | null;
+  readonly event_id: string | null;
+  readonly endpoint_id: string | null;
+  readonly delivery_id: string | null;
+  readonly api_key_id: string | null;
+  readonly request_id: string | null;
+  readonly actor_type: ActorType;
+  readonly actor_id: string | null;
+  readonly actor_name: string | null;
+  readonly actor_ip: string | null;
+  readonly http: LogHttp | null;
+  readonly metadata: Record<string, unknown>;
+  readonly occurred_at: Date;
+}
+
+const COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.description, l.operation_id, l.event_id, l.endpoint_id,
+  l.delivery_id, l.api_key_id, l.request_id, l.actor_type, l.actor_id, l.actor_name, l.actor_ip, l.http, l.metadata,
+  l.occurred_at`;
+const IN_RANGE = 'l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4';
+// The same, kept from the primary key: whatever the statistics say of a word, its index is the one that is used.
+const IN_RANGE_BY_WORD = '(l.account_id = $1) IS TRUE AND (l.mode = $2) IS TRUE AND l.id >= $3 AND l.id < $4';
+// Null lets all through, so that every combination of filters is one prepared statement with one plan.
+const FILTERED = `($6::text[] IS NULL OR l.status = ANY ($6))
+  AND ($7::text[] IS NULL OR l.category = ANY ($7))
+  AND ($8::text[] IS NULL OR l.action = ANY ($8))
+  AND ($9::uuid[] IS NULL OR l.event_id = ANY ($9))
+  AND ($10::uuid[] IS NULL OR l.endpoint_id = ANY ($10))
+  AND ($11::uuid[] IS NULL OR l.api_key_id = ANY ($11))
+  AND ($12::text[] IS NULL OR l.request_id = ANY ($12))
+  AND ($13::timestamptz IS NULL OR l.occurred_at >= $13)
+  AND ($14::timestamptz IS NULL OR l.occurred_at < $14)
+  AND l.search LIKE ALL ($15::text[])`;
+
+export const FIND: Statement = {
+  name: 'logs.find',
+  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE l.account_id = $1 AND l.mode = $2 AND l.id = $3`,
+};
+
+type Direction = 'ASC' | 'DESC';
+
+// Index: the primary key in its order, each partition from its end; stops at the count.
+const listOf = (direction: Direction): Statement => ({
+  name: `logs.list_${direction.toLowerCase()}`,
+  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} LIMIT $5`,
+});
+
+// The same over rows that the filters leave: its range holds as many rows as one step looks at.
+const stepOf = (direction: Direction): Statement => ({
+  name: `logs.step_${direction.toLowerCase()}`,
+  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} AND ${FILTERED} ORDER BY l.id ${direction} LIMIT $5`,
+});
+
+// Index only: the id at which a step ends.
+const edgeOf = (direction: Direction): Statement => ({
+  name: `logs.edge_${direction.toLowerCase()}`,
+  text: `SELECT l.id FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} OFFSET $5 LIMIT 1`,
+});
+
+// Index: logs_by_word, then the primary key for what is given. `$17` bounds what is taken from the index, null: all;
+// `total` says how many that were.
+const lookUpOf = (direction: Direction): Statement => ({
+  name: `logs.look_up_${direction.toLowerCase()}`,
+  text: `WITH hits AS MATERIALIZED (
+      SELECT l.id FROM signalpost.logs l
+      WHERE ${LOG_WORDS} @@ $16::tsquery AND ${IN_RANGE_BY_WORD} AND ${FILTERED} LIMIT $17
+    )
+    SELECT found.*, (SELECT count(*)::integer FROM hits) AS total
+    FROM (SELECT hits.id FROM hits ORDER BY hits.id ${direction} LIMIT $5) AS h
+    CROSS JOIN LATERAL (
+      SELECT ${COLUMNS} FROM signalpost.logs l
+      WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
+    ) AS found
+    ORDER BY h.id ${direction}`,
+});
+
+// Index: logs_by_operation, one ordered branch for each operation, which has few logs.
+const operationsOf = (direction: Direction): Statement => ({
+  name: `logs.operations_${direction.toLowerCase()}`,
+  text: `SELECT found.* FROM unnest($16::text[]) AS o (id)
+    CROSS JOIN LATERAL (
+      SELECT ${COLUMNS} FROM signalpost.logs l
+      WHERE ${IN_RANGE} AND l.operation_id = o.id AND ${FILTERED}
+      ORDER BY l.id ${direction} LIMIT $5
+    ) AS found
+    ORDER BY found.id ${direction} LIMIT $5`,
+});
+
+// Index: primary key, a few rows by their ids.
+const amongOf = (direction: Direction): Statement => ({
+  name: `logs.among_${direction.toLowerCase()}`,
+  text: `SELECT ${COLUMNS} FROM signalpost.logs l
+    WHERE ${IN_RANGE} AND l.id = ANY ($16::uuid[]) AND ${FILTERED} ORDER BY l.id ${direction} LIMIT $5`,
+});
+
+const statementsOf = (direction: Direction) => ({
+  list: listOf(direction),
+  step: stepOf(direction),
+  edge: edgeOf(direction),
+  lookUp: lookUpOf(direction),
+  operations: operationsOf(direction),
+  among: amongOf(direction),
+});
+
+export type LogStatements = ReturnType<typeof statementsOf>;
+
+/** By the direction in which a page is read. */
+export const LOG_STATEMENTS = { down: statementsOf('DESC'), up: statementsOf('ASC') };
+
+/** The values of $6 to $15. */
+export function filterValues(filters: LogFilters): unknown[] {
+  return [
+    allOrSome(filters.statuses),
+    allOrSome(filters.categories),
+    allOrSome(filters.actions),
+    allOrSome(filters.eventIds),
+    allOrSome(filters.endpointIds),
+    allOrSome(filters.apiKeyIds),
+    allOrSome(filters.requestIds),
+    filters.occurredAfter,
+    filters.occurredBefore,
+    filters.terms.map(searchPattern),
+  ];
+}
+
+function allOrSome(values: readonly string[]): readonly string[] | null {
+  return values.length > 0 ? values : null;
+}

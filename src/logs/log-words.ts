@@ -1,0 +1,52 @@
+import { anyOf, every, wholeWord, wordStart } from '../database/word-index.js';
+import { LOG_CATEGORIES, LOG_STATUSES, type LogFilters, type LogScope } from './log.js';
+
+/** SQL: what is indexed of a log; `logs_by_word` serves `<this> @@ $n::tsquery`. */
+export const LOG_WORDS = `signalpost.log_words(l.account_id, l.mode, l.id, l.search, l.status, l.category, l.action,
+  l.event_id, l.endpoint_id, l.api_key_id, l.request_id)`;
+
+/**
+ * A word of logs that were recorded long before or after they happened, so that a filter on `occurred_at` finds them
+ * outside its own days. It begins with a dot, as no word of a text does.
+ */
+const OFF_TIME_WORD = '.off';
+/** Logs without that word happened within so much of their recording. */
+export const ON_TIME_MS = 86_400_000;
+
+/** What is added to a log's text to be found by; judged with half the bound, since ids are made a little later. */
+export function offTimeWord(occurredAtMs: number, nowMs: number): string {
+  return Math.abs(occurredAtMs - nowMs) > ON_TIME_MS / 2 ? ` ${OFF_TIME_WORD}` : '';
+}
+
+/** What the index can say of the filters; null when that is nothing. `isOffTime`: only logs with that word. */
+export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boolean): string | null {
+  const parts = filters.terms.map((term) => wordStart(scope, term));
+  const oneOf = (words: readonly string[]): void => {
+    if (words.length > 0) parts.push(words.length === 1 ? words[0]! : anyOf(words));
+  };
+  oneOf(outcomeWords(scope, filters));
+  oneOf(filters.eventIds.map((id) => wholeWord(scope, `.e${id}`)));
+  oneOf(filters.endpointIds.map((id) => wholeWord(scope, `.w${id}`)));
+  oneOf(filters.apiKeyIds.map((id) => wholeWord(scope, `.k${id}`)));
+  oneOf(filters.requestIds.map((id) => wholeWord(scope, `.r${id}`)));
+  if (isOffTime) parts.push(wholeWord(scope, OFF_TIME_WORD));
+  return parts.length > 0 ? every(parts) : null;
+}
+
+/** Status, category and action are one word of a log: `.failed:webhook:delivery.failed`. */
+function outcomeWords(scope: LogScope, { statuses, categories, actions }: LogFilters): string[] {
+  if (statuses.length + categories.length + actions.length === 0) return [];
+  const endings = categories.length + actions.length === 0 ? [''] : outcomeEndings(categories, actions);
+  return orAll(statuses, LOG_STATUSES).flatMap((status) =>
+    endings.map((ending) => (actions.length > 0 ? wholeWord : wordStart)(scope, `.${status}:${ending}`)),
+  );
+}
+
+function outcomeEndings(categories: LogFilters['categories'], actions: readonly string[]): string[] {
+  const names = actions.length > 0 ? actions : [''];
+  return orAll(categories, LOG_CATEGORIES).flatMap((category) => names.map((action) => `${category}:${action}`));
+}
+
+function orAll<T>(values: readonly T[], all: readonly T[]): readonly T[] {
+  return values.length > 0 ? values : all;
+}
