@@ -45,9 +45,9 @@ function makeRow(n: number, nowMs: number): Row {
   return {
     id,
     createdMs,
-    category: category!,
-    action: action!,
-    status: status!,
+    category: category,
+    action: action,
+    status: status,
     description,
     search: searchText(description) + offTimeWord(occurredMs, createdMs),
     eventId: category === 'webhook' ? newUuid(createdMs - 1_000, n % 4_096) : id,
