@@ -17,12 +17,14 @@ import { DispatcherModule } from './dispatcher/dispatcher.module.js';
 import { EventsModule } from './events/events.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LogsModule } from './logs/logs.module.js';
+import { LogStreamModule } from './logs/stream/log-stream.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 const FEATURES = [
   AccountsModule,
   AuthModule,
   LogsModule,
+  LogStreamModule,
   DeliveriesModule,
   WebhooksModule,
   EventsModule,

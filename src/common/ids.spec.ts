@@ -18,7 +18,16 @@ describe('ids', () => {
 
   it('refuses ids of another kind and malformed ones, naming the field', () => {
     const id = encodeId('evt', newUuid(Date.now()));
-    for (const wrong of [id.replace('evt', 'we'), `${id}0`, id.toUpperCase(), `evt_8${id.slice(5)}`, '', null, 7]) {
+    for (const wrong of [
+      id.replace('evt', 'we'),
+      `${id}0`,
+      id.toUpperCase(),
+      `evt_8${id.slice(5)}`,
+      `evt_${'0'.repeat(25)}1`,
+      '',
+      null,
+      7,
+    ]) {
       expect(tryDecodeId('evt', wrong)).toBeNull();
     }
     expect(() => decodeId('we', id, 'endpoint_id')).toThrow(

@@ -76,7 +76,12 @@ export function decodeId(prefix: IdPrefix, id: string, field = 'id'): string {
 
 export function tryDecodeId(prefix: IdPrefix, id: unknown): string | null {
   if (typeof id !== 'string' || !new RegExp(`^${prefix}_[0-7][0-9abcdefghjkmnpqrstvwxyz]{25}$`).test(id)) return null;
-  return TypeID.fromString(id).toUUID();
+  try {
+    return TypeID.fromString(id).toUUID();
+  } catch {
+    // Of the right form, but 128 bits that are no UUID.
+    return null;
+  }
 }
 
 const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';

@@ -3,7 +3,7 @@ import type { ClientConfig } from 'pg';
 import type { AppConfig } from '../config/app-config.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
+export const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
 
 /**
  * How every connection is made, of the pool and outside it. `sslmode` means what it means to libpq: `require` encrypts,

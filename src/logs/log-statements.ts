@@ -26,7 +26,8 @@ export interface LogRow {
   readonly occurred_at: Date;
 }
 
-const COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.description, l.operation_id, l.event_id, l.endpoint_id,
+/** Of `l`. */
+export const LOG_COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.description, l.operation_id, l.event_id, l.endpoint_id,
   l.delivery_id, l.api_key_id, l.request_id, l.actor_type, l.actor_id, l.actor_name, l.actor_ip, l.http, l.metadata,
   l.occurred_at`;
 const IN_RANGE = 'l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4';
@@ -46,7 +47,7 @@ const FILTERED = `($6::text[] IS NULL OR l.status = ANY ($6))
 
 export const FIND: Statement = {
   name: 'logs.find',
-  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE l.account_id = $1 AND l.mode = $2 AND l.id = $3`,
+  text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l WHERE l.account_id = $1 AND l.mode = $2 AND l.id = $3`,
 };
 
 type Direction = 'ASC' | 'DESC';
@@ -54,13 +55,13 @@ type Direction = 'ASC' | 'DESC';
 // Index: the primary key in its order, each partition from its end; stops at the count.
 const listOf = (direction: Direction): Statement => ({
   name: `logs.list_${direction.toLowerCase()}`,
-  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} LIMIT $5`,
+  text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} LIMIT $5`,
 });
 
 // The same over rows that the filters leave: its range holds as many rows as one step looks at.
 const stepOf = (direction: Direction): Statement => ({
   name: `logs.step_${direction.toLowerCase()}`,
-  text: `SELECT ${COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} AND ${FILTERED} ORDER BY l.id ${direction} LIMIT $5`,
+  text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l WHERE ${IN_RANGE} AND ${FILTERED} ORDER BY l.id ${direction} LIMIT $5`,
 });
 
 // Index only: the id at which a step ends.
@@ -80,7 +81,7 @@ const lookUpOf = (direction: Direction): Statement => ({
     SELECT found.*, (SELECT count(*)::integer FROM hits) AS total
     FROM (SELECT hits.id FROM hits ORDER BY hits.id ${direction} LIMIT $5) AS h
     CROSS JOIN LATERAL (
-      SELECT ${COLUMNS} FROM signalpost.logs l
+      SELECT ${LOG_COLUMNS} FROM signalpost.logs l
       WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
     ) AS found
     ORDER BY h.id ${direction}`,
@@ -91,7 +92,7 @@ const operationsOf = (direction: Direction): Statement => ({
   name: `logs.operations_${direction.toLowerCase()}`,
   text: `SELECT found.* FROM unnest($16::text[]) AS o (id)
     CROSS JOIN LATERAL (
-      SELECT ${COLUMNS} FROM signalpost.logs l
+      SELECT ${LOG_COLUMNS} FROM signalpost.logs l
       WHERE ${IN_RANGE} AND l.operation_id = o.id AND ${FILTERED}
       ORDER BY l.id ${direction} LIMIT $5
     ) AS found
@@ -101,7 +102,7 @@ const operationsOf = (direction: Direction): Statement => ({
 // Index: primary key, a few rows by their ids.
 const amongOf = (direction: Direction): Statement => ({
   name: `logs.among_${direction.toLowerCase()}`,
-  text: `SELECT ${COLUMNS} FROM signalpost.logs l
+  text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l
     WHERE ${IN_RANGE} AND l.id = ANY ($16::uuid[]) AND ${FILTERED} ORDER BY l.id ${direction} LIMIT $5`,
 });
 

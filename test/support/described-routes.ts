@@ -86,6 +86,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
 
   'GET /v1/logs': { who: 'secret', scope: 'logs:read' },
   'GET /v1/logs/export': { who: 'secret', scope: 'logs:read' },
+  'GET /v1/logs/stream': { who: 'secret', scope: 'logs:read' },
   'GET /v1/logs/:id': { who: 'secret', scope: 'logs:read', names: 'log' },
   'POST /v1/logs': {
     who: 'secret',
