@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
+import { uuidTime } from '../common/ids.js';
 import { Database } from '../database/database.js';
+import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
-import { type LogSegment, logSegments } from './log-segments.js';
-import { filterValues, LOG_STATEMENTS, type LogRow, type LogStatements } from './log-statements.js';
+import { type LogSegment, logSegments, monthOf } from './log-segments.js';
+import { filterValues, LOG_STATEMENTS, lookUpOf, type LogRow, type LogStatements } from './log-statements.js';
 import { logQuestion } from './log-words.js';
 import { uuidAfter } from './uuid-order.js';
 
@@ -16,6 +18,11 @@ const DEFAULT_MAX_STEPS = 50;
 /** So many hits are read and sorted; with more the words are frequent, and walking meets them soon. */
 const MOST_HITS = 5_000;
 const ALL_HITS = null;
+const NARROW_MS = 4 * 86_400_000;
+/** A look at so many rows tells which parts of a question need not be asked: gathering a frequent one costs most. */
+const SAMPLE_ROWS = 1_000;
+const RARE_SHARE = 0.01;
+const FREQUENT_SHARE = 0.1;
 
 export interface LogPage {
   readonly count: number;
@@ -38,6 +45,8 @@ interface Search {
   readonly page: LogPage;
   readonly statements: LogStatements;
   readonly rows: LogRow[];
+  /** Parts of the question that are left to the filters, since others are rare. */
+  unasked: ReadonlySet<string>;
   stepsLeft: number;
 }
 
@@ -57,10 +66,12 @@ export class LogSearch {
   async run(scope: LogScope, filters: LogFilters, page: LogPage): Promise<LogRow[]> {
     const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
     const stepsLeft = page.maxSteps ?? DEFAULT_MAX_STEPS;
-    const search: Search = { scope, filters, page, statements, rows: [], stepsLeft };
+    const search: Search = { scope, filters, page, statements, rows: [], unasked: new Set(), stepsLeft };
     const segments = logSegments(filters, this.clock.now());
     if (!page.upwards) segments.reverse();
-    for (const segment of isSelective(filters) ? segments : await this.walkFirst(search, segments)) {
+    const left = isSelective(filters) ? segments : await this.walkFirst(search, segments);
+    if (left.length > 1 && !isFull(search)) search.unasked = await this.frequentParts(search, left[0]!);
+    for (const segment of left) {
       if (isFull(search)) break;
       await this.searchSegment(search, segment);
     }
@@ -79,10 +90,26 @@ export class LogSearch {
     return [...left, ...segments.slice(onTime.length)];
   }
 
+  /** The frequent parts of a question that has a rare one, judged by rows of the segment. */
+  private async frequentParts({ scope, filters, statements }: Search, segment: LogSegment): Promise<Set<string>> {
+    const parts = logQuestion(scope, filters, false);
+    if (parts.length < 2) return new Set();
+    const shares = parts.map(() => 0);
+    const values = [scope.accountId, scope.mode, segment.from, segment.until, SAMPLE_ROWS, parts];
+    const counts = await this.database.rows<{ part: number; matching: number }>(statements.sample, values);
+    for (const { part, matching } of counts) shares[part] = matching / SAMPLE_ROWS;
+    if (Math.min(...shares) > RARE_SHARE) return new Set();
+    return new Set(parts.filter((_part, index) => shares[index]! > FREQUENT_SHARE));
+  }
+
   private async searchSegment(search: Search, segment: LogSegment): Promise<void> {
-    const { scope, filters } = search;
-    const question = logQuestion(scope, filters, segment.isOffTime);
-    if (question === null) return this.walk(search, segment);
+    const { scope, filters, page, unasked } = search;
+    page.signal?.throwIfAborted();
+    const parts = logQuestion(scope, filters, segment.isOffTime).filter((part) => !unasked.has(part));
+    if (parts.length === 0 || (isNarrow(segment) && (await this.edgeOf(search, segment, STEP_ROWS)) === null)) {
+      return this.walk(search, segment);
+    }
+    const question = every(parts);
     if (await this.lookUp(search, segment, question, MOST_HITS)) return;
     const rest = await this.walkStep(search, segment, STEP_ROWS);
     if (rest !== null && !isFull(search)) await this.lookUp(search, rest, question, ALL_HITS);
@@ -92,7 +119,10 @@ export class LogSearch {
   private async lookUp(search: Search, segment: LogSegment, question: string, most: number | null): Promise<boolean> {
     const cap = most === null ? null : most + 1;
     const values = [...stepValues(search, segment), question, cap];
-    const hits = await this.database.rows<Hit>(search.statements.lookUp, values);
+    const hits = await this.database.rows<Hit>(
+      lookUpOf(search.page.upwards ? 'ASC' : 'DESC', monthOf(segment)),
+      values,
+    );
     if (most !== null && hits.length > 0 && hits[0]!.total > most) return false;
     search.rows.push(...hits);
     return true;
@@ -104,25 +134,29 @@ export class LogSearch {
     }
   }
 
+  /** Where the next `count` rows of the segment end; null when it has no more than that. */
+  private async edgeOf(
+    { scope, page, statements }: Search,
+    segment: LogSegment,
+    count: number,
+  ): Promise<string | null> {
+    const values = [scope.accountId, scope.mode, segment.from, segment.until, count - 1];
+    const [last] = await this.database.rows<{ id: string }>(statements.edge, values);
+    if (last === undefined) return null;
+    return page.upwards ? uuidAfter(last.id) : last.id;
+  }
+
   /** Filters the next `count` rows of the segment; what is left of it, null when that is nothing. */
   private async walkStep(search: Search, segment: LogSegment, count: number): Promise<LogSegment | null> {
-    const { scope, page, statements, rows } = search;
+    const { page, statements, rows } = search;
     page.signal?.throwIfAborted();
     if (search.stepsLeft-- <= 0) {
       throw new AppError('unavailable', 'This search takes too long; narrow its time interval.');
     }
-    const { from, until } = segment;
-    const [last] = await this.database.rows<{ id: string }>(statements.edge, [
-      scope.accountId,
-      scope.mode,
-      from,
-      until,
-      count - 1,
-    ]);
-    const edge = last && (page.upwards ? uuidAfter(last.id) : last.id);
-    const step = edge === undefined ? segment : { ...segment, ...(page.upwards ? { until: edge } : { from: edge }) };
+    const edge = await this.edgeOf(search, segment, count);
+    const step = edge === null ? segment : { ...segment, ...(page.upwards ? { until: edge } : { from: edge }) };
     rows.push(...(await this.database.rows<LogRow>(statements.step, stepValues(search, step))));
-    if (edge === undefined) return null;
+    if (edge === null) return null;
     return { ...segment, ...(page.upwards ? { from: edge } : { until: edge }) };
   }
 }
@@ -134,6 +168,11 @@ function overlap(segment: LogSegment, { from, until }: LogSegment): LogSegment[]
     until: segment.until < until ? segment.until : until,
   };
   return both.from < both.until ? [both] : [];
+}
+
+/** A month's hits are many for an interval of hours; its rows may be few. */
+function isNarrow({ from, until }: LogSegment): boolean {
+  return uuidTime(until) - uuidTime(from) < NARROW_MS;
 }
 
 function isFull({ rows, page }: Search): boolean {

@@ -13,7 +13,7 @@ export interface LogSegment {
 
 /**
  * What the filters leave to search, oldest first: split where months begin, and where an interval of `occurred_at`
- * leaves only logs that are off time. Nothing is recorded after the month that follows `now`.
+ * leaves only logs that are off time. Nothing is recorded after the month that follows that of `now`.
  */
 export function logSegments(filters: LogFilters, now: Date): LogSegment[] {
   const until = filters.until ?? lastUuid;
@@ -36,12 +36,21 @@ function onTimeRange({ occurredAfter, occurredBefore }: LogFilters): [string | n
   ];
 }
 
+/** The whole month that a segment lies in. */
+export function monthOf({ from }: LogSegment): { from: string; until: string } {
+  const date = new Date(uuidTime(from));
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  return { from: firstUuidAt(Date.UTC(year, month)), until: firstUuidAt(Date.UTC(year, month + 1)) };
+}
+
+/** Of the months after that of `fromMs`, up to the one that follows `now`. */
 function monthStarts(fromMs: number, now: Date): string[] {
   const from = new Date(fromMs);
+  const lastMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1);
   const starts: string[] = [];
   for (let month = from.getUTCMonth() + 1; ; month += 1) {
     const startMs = Date.UTC(from.getUTCFullYear(), month);
-    if (startMs > now.getTime()) return starts;
+    if (startMs > lastMs) return starts;
     starts.push(firstUuidAt(startMs));
   }
 }

@@ -31,8 +31,6 @@ export const LOG_COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.desc
   l.delivery_id, l.api_key_id, l.request_id, l.actor_type, l.actor_id, l.actor_name, l.actor_ip, l.http, l.metadata,
   l.occurred_at`;
 const IN_RANGE = 'l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4';
-// The same, kept from the primary key: whatever the statistics say of a word, its index is the one that is used.
-const IN_RANGE_BY_WORD = '(l.account_id = $1) IS TRUE AND (l.mode = $2) IS TRUE AND l.id >= $3 AND l.id < $4';
 // Null lets all through, so that every combination of filters is one prepared statement with one plan.
 const FILTERED = `($6::text[] IS NULL OR l.status = ANY ($6))
   AND ($7::text[] IS NULL OR l.category = ANY ($7))
@@ -50,7 +48,7 @@ export const FIND: Statement = {
   text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l WHERE l.account_id = $1 AND l.mode = $2 AND l.id = $3`,
 };
 
-type Direction = 'ASC' | 'DESC';
+export type Direction = 'ASC' | 'DESC';
 
 // Index: the primary key in its order, each partition from its end; stops at the count.
 const listOf = (direction: Direction): Statement => ({
@@ -70,21 +68,37 @@ const edgeOf = (direction: Direction): Statement => ({
   text: `SELECT l.id FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} OFFSET $5 LIMIT 1`,
 });
 
-// Index: logs_by_word, then the primary key for what is given. `$17` bounds what is taken from the index, null: all;
-// `total` says how many that were.
-const lookUpOf = (direction: Direction): Statement => ({
-  name: `logs.look_up_${direction.toLowerCase()}`,
-  text: `WITH hits AS MATERIALIZED (
-      SELECT l.id FROM signalpost.logs l
-      WHERE ${LOG_WORDS} @@ $16::tsquery AND ${IN_RANGE_BY_WORD} AND ${FILTERED} LIMIT $17
-    )
-    SELECT found.*, (SELECT count(*)::integer FROM hits) AS total
-    FROM (SELECT hits.id FROM hits ORDER BY hits.id ${direction} LIMIT $5) AS h
-    CROSS JOIN LATERAL (
-      SELECT ${LOG_COLUMNS} FROM signalpost.logs l
-      WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
-    ) AS found
-    ORDER BY h.id ${direction}`,
+/**
+ * Index: logs_by_word of one month, then the primary key for what is given. `$17` bounds what is taken from the index,
+ * null: all; `total` says how many that were. The month is part of the text, so that the planner knows it to be a whole
+ * partition; all else in brackets with IS TRUE keeps it from the primary key, of which it expects more than it holds.
+ */
+export function lookUpOf(direction: Direction, { from, until }: { from: string; until: string }): Statement {
+  return {
+    name: `logs.look_up_${direction.toLowerCase()}_${from.slice(0, 13)}`,
+    text: `WITH hits AS MATERIALIZED (
+        SELECT l.id FROM signalpost.logs l
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ $16::tsquery
+          AND (${IN_RANGE}) IS TRUE AND ${FILTERED}
+        LIMIT $17
+      )
+      SELECT found.*, (SELECT count(*)::integer FROM hits) AS total
+      FROM (SELECT hits.id FROM hits ORDER BY hits.id ${direction} LIMIT $5) AS h
+      CROSS JOIN LATERAL (
+        SELECT ${LOG_COLUMNS} FROM signalpost.logs l
+        WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
+      ) AS found
+      ORDER BY h.id ${direction}`,
+  };
+}
+
+// Index: primary key, for a sample from one end of the range. How many of it match each part of a question.
+const sampleOf = (direction: Direction): Statement => ({
+  name: `logs.sample_${direction.toLowerCase()}`,
+  text: `SELECT (p.n - 1)::integer AS part, count(*)::integer AS matching
+    FROM (SELECT ${LOG_WORDS} AS words FROM signalpost.logs l WHERE ${IN_RANGE} ORDER BY l.id ${direction} LIMIT $5) AS s
+    JOIN unnest($6::text[]) WITH ORDINALITY AS p (part, n) ON s.words @@ p.part::tsquery
+    GROUP BY p.n`,
 });
 
 // Index: logs_by_operation, one ordered branch for each operation, which has few logs.
@@ -110,7 +124,7 @@ const statementsOf = (direction: Direction) => ({
   list: listOf(direction),
   step: stepOf(direction),
   edge: edgeOf(direction),
-  lookUp: lookUpOf(direction),
+  sample: sampleOf(direction),
   operations: operationsOf(direction),
   among: amongOf(direction),
 });

@@ -1,4 +1,4 @@
-import { anyOf, every, wholeWord, wordStart } from '../database/word-index.js';
+import { anyOf, wholeWord, wordStart } from '../database/word-index.js';
 import { LOG_CATEGORIES, LOG_STATUSES, type LogFilters, type LogScope } from './log.js';
 
 /** SQL: what is indexed of a log; `logs_by_word` serves `<this> @@ $n::tsquery`. */
@@ -18,8 +18,8 @@ export function offTimeWord(occurredAtMs: number, nowMs: number): string {
   return Math.abs(occurredAtMs - nowMs) > ON_TIME_MS / 2 ? ` ${OFF_TIME_WORD}` : '';
 }
 
-/** What the index can say of the filters; null when that is nothing. `isOffTime`: only logs with that word. */
-export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boolean): string | null {
+/** What the index can say of the filters, in parts that all must be true. `isOffTime`: only logs with that word. */
+export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boolean): string[] {
   const parts = filters.terms.map((term) => wordStart(scope, term));
   const oneOf = (words: readonly string[]): void => {
     if (words.length > 0) parts.push(words.length === 1 ? words[0]! : anyOf(words));
@@ -30,7 +30,7 @@ export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boo
   oneOf(filters.apiKeyIds.map((id) => wholeWord(scope, `.k${id}`)));
   oneOf(filters.requestIds.map((id) => wholeWord(scope, `.r${id}`)));
   if (isOffTime) parts.push(wholeWord(scope, OFF_TIME_WORD));
-  return parts.length > 0 ? every(parts) : null;
+  return parts;
 }
 
 /** Status, category and action are one word of a log: `.failed:webhook:delivery.failed`. */
