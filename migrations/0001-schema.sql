@@ -254,6 +254,8 @@ CREATE TABLE signalpost.webhook_endpoints (
   epoch_ended_at timestamptz(3),
   -- Set when it is disabled or deleted, until a job has ended the rows that this left unfinished.
   has_leftovers boolean NOT NULL DEFAULT false,
+  -- While it is disabled: the time of the oldest event whose first delivery that left unfinished; null: of none.
+  recoverable_since timestamptz(3),
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   updated_at timestamptz(3) NOT NULL DEFAULT now(),
   deleted_at timestamptz(3),
@@ -380,6 +382,36 @@ CREATE TABLE signalpost.attempts (
   response_truncated boolean NOT NULL DEFAULT false,
   PRIMARY KEY (account_id, mode, delivery_id, number)
 ) PARTITION BY RANGE (delivery_id);
+
+-- Jobs that send a range of events to an endpoint again. Events after `position` and before `end_position` are still to
+-- be looked at; `position` moves in the transaction that plans the deliveries, so that each event is planned once.
+CREATE TABLE signalpost.recoveries (
+  account_id uuid NOT NULL,
+  mode text NOT NULL,
+  id uuid NOT NULL,
+  endpoint_id uuid NOT NULL,
+  -- That of the endpoint at the beginning: when it has risen, the endpoint was disabled meanwhile.
+  endpoint_epoch integer NOT NULL,
+  status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'done', 'cancelled')),
+  selection text NOT NULL CHECK (selection IN ('undelivered', 'failed', 'missing', 'all')),
+  since timestamptz(3) NOT NULL,
+  until timestamptz(3) NOT NULL,
+  total integer NOT NULL,
+  sent integer NOT NULL DEFAULT 0,
+  position uuid NOT NULL,
+  end_position uuid NOT NULL,
+  -- The last event that `total` counts; null once all are counted.
+  counted_to uuid,
+  -- The pace is kept up to here: a delivery planned moves it on by its share of a second.
+  paced_to timestamptz,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  ended_at timestamptz(3),
+  PRIMARY KEY (account_id, mode, id),
+  CHECK ((status = 'running') = (ended_at IS NULL))
+) WITH (fillfactor = 70);
+CREATE INDEX recoveries_by_endpoint ON signalpost.recoveries (account_id, mode, endpoint_id, id)
+  WHERE endpoint_id IS NOT NULL;
+CREATE INDEX recoveries_running ON signalpost.recoveries (account_id, mode, id) WHERE status = 'running';
 
 -- ── The dispatcher ──────────────────────────────────────────────────────────────────────────────────────────────────
 

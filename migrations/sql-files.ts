@@ -14,4 +14,5 @@ export const FUNCTION_FILES = [
   'functions/publish_event.sql',
   'functions/claim_deliveries.sql',
   'functions/settle_deliveries.sql',
+  'functions/recovery_candidates.sql',
 ] as const;

@@ -6,6 +6,7 @@ import { PendingDeliveryEntity } from './deliveries/pending-delivery.entity.js';
 import { EventEntity } from './events/event.entity.js';
 import { OperationEntity } from './events/operation.entity.js';
 import { LogEntity } from './logs/log.entity.js';
+import { RecoveryEntity } from './webhooks/recoveries/recovery.entity.js';
 import { WebhookEndpointEntity } from './webhooks/webhook-endpoint.entity.js';
 
 /** Every class that stands for a table; `npm run check` compares them with what the migrations make. */
@@ -17,5 +18,6 @@ export const ENTITIES: readonly EntityClass[] = [
   LogEntity,
   OperationEntity,
   PendingDeliveryEntity,
+  RecoveryEntity,
   WebhookEndpointEntity,
 ];

@@ -88,8 +88,8 @@ describe('every route', () => {
 
   async function makeObjects(): Promise<Record<string, string>> {
     const key = merchant.test.secretKey;
-    const id = async (path: string, body: object): Promise<string> => {
-      const made = await service.call('post', path, { key, body }).expect(201);
+    const id = async (path: string, body: object, status = 201): Promise<string> => {
+      const made = await service.call('post', path, { key, body }).expect(status);
       return made.body.id as string;
     };
     const we = await id('/v1/webhook-endpoints', { url: 'https://shop.example/hook', event_types: ['*'] });
@@ -98,7 +98,8 @@ describe('every route', () => {
     const del = body.data[0].id as string;
     const log = await id('/v1/logs', { action: 'refund.asked', status: 'info', description: 'Refund' });
     const { id: unused } = await service.makeRestrictedKey(key);
-    return { we, evt, del, log, key: unused, operation: 'pay_1' };
+    const rec = await id(`/v1/webhook-endpoints/${we}/recover`, { since: new Date().toISOString() }, 202);
+    return { we, evt, del, log, rec, key: unused, operation: 'pay_1' };
   }
 
   /** Keys that are refused; each that is known was accepted before its trouble began. */

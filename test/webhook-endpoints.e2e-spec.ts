@@ -231,6 +231,7 @@ describe('/v1/webhook-endpoints', () => {
     const disabled = await call('patch', `/${id}`).send({ status: 'disabled' }).expect(200);
     expect(disabled.body).toMatchObject({ status: 'disabled', disabled_reason: 'manual' });
     expect(disabled.body).not.toHaveProperty('recoverable_count');
+    expect(disabled.body).not.toHaveProperty('recoverable_since');
     // A new epoch: what was unfinished is skipped, and enabling never revives it.
     const rows = await service.dataSource.query<object[]>(
       'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
@@ -242,6 +243,7 @@ describe('/v1/webhook-endpoints', () => {
       disabled_reason: null,
       disabled_at: null,
       recoverable_count: 0,
+      recoverable_since: disabled.body.disabled_at as string,
     });
     const lanes: { gen: string }[] = await service.dataSource.query('SELECT gen FROM signalpost.lanes');
     expect(lanes).toEqual([{ gen: '1' }]);

@@ -4,6 +4,7 @@ import { DeliveryActionsController } from './actions/delivery-actions.controller
 import { DeliveryActionsRepository } from './actions/delivery-actions.repository.js';
 import { DeliveryActionsService } from './actions/delivery-actions.service.js';
 import { DeliveryJournal } from './actions/delivery-journal.js';
+import { RecoveryQueueRepository } from './actions/recovery-queue.repository.js';
 import { ResendsRepository } from './actions/resends.repository.js';
 import { ResendsService } from './actions/resends.service.js';
 import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
@@ -27,6 +28,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
+    RecoveryQueueRepository,
     ResendsRepository,
     ResendsService,
   ],
@@ -36,6 +38,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
+    RecoveryQueueRepository,
     ResendsService,
   ],
 })

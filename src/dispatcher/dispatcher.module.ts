@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.js';
 import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { LogsModule } from '../logs/logs.module.js';
+import { RecoveriesModule } from '../webhooks/recoveries/recoveries.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { AttemptObserver } from './attempt-observer.js';
 import { CrashSweeper } from './crash-sweeper.js';
@@ -12,10 +13,11 @@ import { DispatcherGauges } from './dispatcher-gauges.js';
 import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
 import { EndpointCache } from './endpoint-cache.js';
 import { LeftoversJob } from './leftovers-job.js';
+import { RecoveryJob } from './recovery-job.js';
 
 /** The running part: only processes of the roles `all` and `dispatcher` have it. */
 @Module({
-  imports: [AccountsModule, DeliveriesModule, LogsModule, WebhooksModule],
+  imports: [AccountsModule, DeliveriesModule, LogsModule, RecoveriesModule, WebhooksModule],
   providers: [
     AttemptObserver,
     CrashSweeper,
@@ -26,6 +28,7 @@ import { LeftoversJob } from './leftovers-job.js';
     DispatcherWakeUps,
     EndpointCache,
     LeftoversJob,
+    RecoveryJob,
   ],
   exports: [Dispatcher, CrashSweeper, LeftoversJob],
 })

@@ -231,6 +231,16 @@ describe('descriptions of deliveries', () => {
       'Recovery to shop.example/hook cancelled after 12 webhooks',
       'Reprise vers shop.example/hook annulée après 12 envois',
     ],
+    [
+      'cancelled_disabled',
+      'Recovery to shop.example/hook stopped after 12 webhooks: the endpoint was disabled',
+      'Reprise vers shop.example/hook arrêtée après 12 envois : le webhook a été désactivé',
+    ],
+    [
+      'cancelled_deleted',
+      'Recovery to shop.example/hook stopped after 12 webhooks: the endpoint was deleted',
+      'Reprise vers shop.example/hook arrêtée après 12 envois : le webhook a été supprimé',
+    ],
   ] as const)('a recovery %s', (action, english, french) => {
     expectBoth((locale) => sentences.describeRecovery(locale, action, URL, 12), english, french);
   });

@@ -17,7 +17,7 @@ import { showAmount } from './shown-amount.js';
 import { showDuration, showWait } from './shown-duration.js';
 import { cut, showClause, showText, showUrl } from './shown-text.js';
 
-export type { AttemptErrorCode } from './templates/templates.js';
+export type { AttemptErrorCode, RecoveryAction } from './templates/templates.js';
 
 const TEMPLATES: Record<Locale, Templates> = { en: english, fr: french };
 

@@ -6,7 +6,7 @@ import { Database, type Statement } from '../database/database.js';
 import { describeEndpoint } from '../logs/descriptions.js';
 import { LogWriter } from '../logs/log-writer.js';
 import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
-import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
+import { oldestUnfinishedSql, WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 
 /** How long an endpoint's failures must last, unbroken by a success, before an exhausted delivery disables it. */
 const FAILING_MS = 24 * 3_600_000;
@@ -14,9 +14,9 @@ const FAILING_MS = 24 * 3_600_000;
 // Lock: the row. Whoever comes second changes nothing, so an endpoint is disabled, logged and announced once.
 const DISABLE: Statement = {
   name: 'webhook_endpoints.disable',
-  text: `UPDATE signalpost.webhook_endpoints
+  text: `UPDATE signalpost.webhook_endpoints AS target
     SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, epoch_ended_at = now(),
-      has_leftovers = true,
+      has_leftovers = true, recoverable_since = ${oldestUnfinishedSql('target.')},
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
       AND ($4 <> 'failing' OR failing_since <= now() - $5 * interval '1 millisecond')

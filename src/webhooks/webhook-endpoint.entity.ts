@@ -84,6 +84,10 @@ export class WebhookEndpointEntity {
   @Column('boolean', { name: 'has_leftovers', default: false })
   hasLeftovers!: boolean;
 
+  /** While disabled: the time of the oldest event whose first delivery that left unfinished; null: of none. */
+  @Column({ type: 'timestamptz', name: 'recoverable_since', precision: 3, nullable: true })
+  recoverableSince!: Date | null;
+
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 

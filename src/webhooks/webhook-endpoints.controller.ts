@@ -91,11 +91,13 @@ export class WebhookEndpointsController {
   ): Promise<UpdatedWebhookEndpointResponse> {
     const input = await this.input.forUpdate(body, caller.mode);
     const act = { caller, requestId: request.id };
-    const { endpoint, recoverableCount } = await this.database.transaction((manager) =>
+    const { endpoint, recoverable } = await this.database.transaction((manager) =>
       this.endpoints.update(act, id, input, manager),
     );
     const answer = toWebhookEndpointResponse(endpoint);
-    return recoverableCount === null ? answer : { ...answer, recoverable_count: recoverableCount };
+    if (recoverable === null) return answer;
+    const { count, since } = recoverable;
+    return { ...answer, recoverable_count: count, recoverable_since: since?.toISOString() ?? null };
   }
 
   @Delete(':id')

@@ -277,11 +277,23 @@ export class CreatedWebhookEndpointResponse extends WebhookEndpointResponse {
 
 export class UpdatedWebhookEndpointResponse extends WebhookEndpointResponse {
   @IntegerField({
-    description: 'Only with `status: enabled`: how many deliveries a recovery would find since it was disabled.',
+    description:
+      'Only with `status: enabled`: how many deliveries `POST …/recover` with `since: recoverable_since` would make ' +
+      'now; 100,000 stands for that and more.',
     example: 12,
     optional: true,
   })
   recoverable_count?: number;
+
+  @TimeField({
+    description:
+      'Only with `status: enabled`: where what was missed begins: when the endpoint was disabled, or at the oldest ' +
+      'event whose delivery that left unfinished. Null when it was not disabled.',
+    example: '2026-11-02T20:00:00.000Z',
+    optional: true,
+    nullable: true,
+  })
+  recoverable_since?: string | null;
 }
 
 export class RotateSecretRequest {

@@ -82,16 +82,16 @@ const COUNT_UNFINISHED: Statement = {
     WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
 };
 
-/*
- * Index: deliveries_by_endpoint, from the first delivery that can have been unfinished when the endpoint was disabled:
- * a delivery lasts 9 days at most, and its id holds the time of its making.
+/**
+ * The time of the oldest event whose first delivery to the endpoint (named by these columns) is unfinished, null when
+ * none is: what its disabling leaves to be recovered begins there. Index: pending_deliveries_due; its rows are read once.
  */
-const COUNT_RECOVERABLE: Statement = {
-  name: 'webhook_endpoints.count_recoverable',
-  text: `SELECT count(DISTINCT d.event_id)::integer AS count FROM signalpost.deliveries d
-    WHERE d.account_id = $1 AND d.mode = $2 AND d.endpoint_id = $3 AND d.id >= $4
-      AND d.ended_at >= $5 AND d.status <> 'succeeded'`,
-};
+export function oldestUnfinishedSql(endpoint: string): string {
+  return `(SELECT to_timestamp(('x' || left(replace(min(q.id::text COLLATE "C"), '-', ''), 12))::bit(48)::bigint / 1000.0)
+    FROM signalpost.pending_deliveries q
+    WHERE q.account_id = ${endpoint}account_id AND q.mode = ${endpoint}mode AND q.endpoint_id = ${endpoint}id
+      AND q.endpoint_epoch = ${endpoint}epoch AND q.trigger = 'event')`;
+}
 
 @Injectable()
 export class WebhookEndpointsRepository {
@@ -156,7 +156,12 @@ export class WebhookEndpointsRepository {
       {
         ...change,
         ...(change.status === 'disabled'
-          ? { epoch: () => 'epoch + 1', epochEndedAt: change.disabledAt, hasLeftovers: true }
+          ? {
+              epoch: () => 'epoch + 1',
+              epochEndedAt: change.disabledAt,
+              hasLeftovers: true,
+              recoverableSince: () => oldestUnfinishedSql('webhook_endpoints.'),
+            }
           : {}),
         revision: () => 'revision + 1',
         updatedAt: () => 'now()',
@@ -197,13 +202,6 @@ export class WebhookEndpointsRepository {
   async countUnfinished({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<number> {
     const values = [accountId, mode, id];
     const [row] = await this.database.rows<{ count: number }>(COUNT_UNFINISHED, values, manager);
-    return row!.count;
-  }
-
-  /** Events whose delivery ended after `since` without success; `firstId` bounds the deliveries looked at. */
-  async countRecoverable(ref: EndpointRef, since: Date, firstId: string, manager: EntityManager): Promise<number> {
-    const values = [ref.accountId, ref.mode, ref.id, firstId, since];
-    const [row] = await this.database.rows<{ count: number }>(COUNT_RECOVERABLE, values, manager);
     return row!.count;
   }
 

@@ -3,13 +3,14 @@ import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { AppError, type FieldError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
-import { encodeId, firstUuidAt, newUuid } from '../common/ids.js';
+import { encodeId, newUuid } from '../common/ids.js';
 import type { Page } from '../common/pagination.js';
 import { type EndpointAct, EndpointJournal } from './endpoint-journal.js';
 import { changedFields, type CheckedChange, type CheckedEndpoint, type UrlReach } from './endpoint-input.js';
 import { judgeSettings } from './endpoint-rules.js';
 import { newSecretFor } from './endpoint-secret.js';
 import { positionsWithoutType } from './event-type-patterns.js';
+import { RecoveryCounter } from './recoveries/recovery-count.js';
 import { type EndpointRef, MAX_ENDPOINTS } from './webhook-endpoint.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import { type EndpointChange, WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
@@ -30,11 +31,17 @@ export interface CreatedEndpoint {
 export interface UpdatedEndpoint {
   readonly endpoint: WebhookEndpointEntity;
   /** Null unless the change asked for `enabled`. */
-  readonly recoverableCount: number | null;
+  readonly recoverable: Recoverable | null;
 }
 
-/** The longest that a delivery can have been unfinished: its schedule and what a last `Retry-After` adds. */
-const LONGEST_DELIVERY_MS = 9 * 24 * 3_600_000;
+/** What a recovery of `undelivered` events would send; `since` is null where the endpoint was not disabled. */
+export interface Recoverable {
+  readonly count: number;
+  readonly since: Date | null;
+}
+
+/** From here on the count of what can be recovered stops. */
+const MAX_RECOVERABLE_COUNT = 100_000;
 
 @Injectable()
 export class WebhookEndpointsService {
@@ -42,6 +49,7 @@ export class WebhookEndpointsService {
     private readonly repository: WebhookEndpointsRepository,
     private readonly secrets: WebhookSecretsRepository,
     private readonly journal: EndpointJournal,
+    private readonly recoveries: RecoveryCounter,
     private readonly clock: Clock,
   ) {}
 
@@ -84,14 +92,15 @@ export class WebhookEndpointsService {
     const change = this.toChange(before, input);
     await this.assertFits(before, change, manager);
     const isEnabling = input.status === 'enabled' && before.status === 'disabled';
-    const recoverableCount =
-      input.status === 'enabled' ? await this.countRecoverable(before, isEnabling, manager) : null;
+    const eventTypes = change.eventTypes ?? before.eventTypes;
+    const recoverable =
+      input.status === 'enabled' ? await this.countRecoverable(before, eventTypes, isEnabling, manager) : null;
     const changed = changedFields(before, change);
-    if (changed.length === 0) return { endpoint: before, recoverableCount };
+    if (changed.length === 0) return { endpoint: before, recoverable };
     const endpoint = await this.repository.update(ref, change, manager);
     if (isEnabling) await this.repository.wakeLane(ref, manager);
     await this.journal.record(act, endpoint, actsOf(before, endpoint, changed), manager);
-    return { endpoint, recoverableCount };
+    return { endpoint, recoverable };
   }
 
   /** @throws AppError `not_found`. */
@@ -109,7 +118,7 @@ export class WebhookEndpointsService {
   ): EndpointChange {
     const change: EndpointChange = { ...columns, eventTypes, url: reach?.url.href };
     if (status === 'enabled' && before.status === 'disabled') {
-      return { ...change, status, disabledReason: null, disabledAt: null, failingSince: null };
+      return { ...change, status, disabledReason: null, disabledAt: null, failingSince: null, recoverableSince: null };
     }
     if (status === 'disabled' && before.status === 'enabled') {
       return { ...change, status, disabledReason: 'manual', disabledAt: this.clock.now() };
@@ -143,16 +152,23 @@ export class WebhookEndpointsService {
     if (errors.length > 0) throw AppError.invalid(errors);
   }
 
-  /** What a recovery would find since the endpoint was disabled; none when it was not. */
+  /** What a recovery since then would send, were it begun now; nothing when the endpoint was not disabled. */
   private async countRecoverable(
-    endpoint: WebhookEndpointEntity,
+    { accountId, mode, id, recoverableSince, disabledAt }: WebhookEndpointEntity,
+    eventTypes: readonly string[],
     isEnabling: boolean,
     manager: EntityManager,
-  ): Promise<number> {
-    if (!isEnabling || endpoint.disabledAt === null) return 0;
-    const firstId = firstUuidAt(endpoint.disabledAt.getTime() - LONGEST_DELIVERY_MS);
-    const ended = await this.repository.countRecoverable(endpoint, endpoint.disabledAt, firstId, manager);
-    return ended + (await this.repository.countUnfinished(endpoint, manager));
+  ): Promise<Recoverable> {
+    if (!isEnabling || disabledAt === null) return { count: 0, since: null };
+    const sinceMs = Math.min(disabledAt.getTime(), recoverableSince?.getTime() ?? Infinity);
+    const range = { endpointId: id, eventTypes, selection: 'undelivered' as const, sinceMs };
+    const { toSend } = await this.recoveries.count(
+      { accountId, mode },
+      { ...range, untilMs: this.clock.now().getTime() + 1 },
+      { toSend: MAX_RECOVERABLE_COUNT },
+      manager,
+    );
+    return { count: Math.min(toSend, MAX_RECOVERABLE_COUNT), since: new Date(sinceMs) };
   }
 
   private async assertTypesExist(patterns: readonly string[], manager: EntityManager): Promise<void> {

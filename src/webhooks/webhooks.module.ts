@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { LogsModule } from '../logs/logs.module.js';
 import { JwksController } from './jwks/jwks.controller.js';
 import { JwksRepository } from './jwks/jwks.repository.js';
+import { RecoveriesModule } from './recoveries/recoveries.module.js';
 import { Destinations } from './destinations.js';
 import { EndpointDisabling } from './endpoint-disabling.js';
 import { EndpointInput } from './endpoint-input.js';
@@ -23,7 +24,7 @@ import { WebhookEndpointsService } from './webhook-endpoints.service.js';
 import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
 
 @Module({
-  imports: [LogsModule],
+  imports: [LogsModule, RecoveriesModule],
   controllers: [WebhookEndpointsController, EndpointSecretsController, VerifySignatureController, JwksController],
   providers: [
     Destinations,

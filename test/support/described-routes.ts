@@ -17,7 +17,7 @@ export interface DescribedRoute {
   /** What a restricted key needs. */
   readonly scope?: Scope;
   /** The kind of object that `:id` names, or `type` for the name of an event type. */
-  readonly names?: 'acct' | 'key' | 'evt' | 'del' | 'log' | 'we' | 'operation' | 'type';
+  readonly names?: 'acct' | 'key' | 'evt' | 'del' | 'log' | 'we' | 'rec' | 'operation' | 'type';
   /** A body that passes validation. */
   readonly body?: object;
   readonly bodyLimitBytes?: number;
@@ -109,6 +109,15 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
     bodyLimitBytes: KIB * KIB,
   },
   'GET /.well-known/jwks/:endpoint_id.json': { who: 'anyone', names: 'we' },
+  'POST /v1/webhook-endpoints/:id/recover': {
+    who: 'secret',
+    scope: 'deliveries:write',
+    names: 'we',
+    body: { since: new Date(Date.now() - 3_600_000).toISOString() },
+  },
+  'GET /v1/recoveries': { who: 'secret', scope: 'webhooks:read' },
+  'GET /v1/recoveries/:id': { who: 'secret', scope: 'webhooks:read', names: 'rec' },
+  'POST /v1/recoveries/:id/cancel': { who: 'secret', scope: 'deliveries:write', names: 'rec' },
   'GET /v1/deliveries': { who: 'secret', scope: 'deliveries:read' },
   'GET /v1/deliveries/:id': { who: 'secret', scope: 'deliveries:read', names: 'del' },
   'POST /v1/deliveries/:id/retry': { who: 'secret', scope: 'deliveries:write', names: 'del' },

@@ -61,6 +61,10 @@ export const english: Templates = {
     started: (address, count) => `Recovery of ${count} webhooks to ${address} started`,
     done: (address, count) => `Recovery to ${address} done: ${count} webhooks sent again`,
     cancelled: (address, count) => `Recovery to ${address} cancelled after ${count} webhooks`,
+    cancelled_disabled: (address, count) =>
+      `Recovery to ${address} stopped after ${count} webhooks: the endpoint was disabled`,
+    cancelled_deleted: (address, count) =>
+      `Recovery to ${address} stopped after ${count} webhooks: the endpoint was deleted`,
   },
 
   endpoints: {

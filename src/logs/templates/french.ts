@@ -62,6 +62,10 @@ export const french: Templates = {
     started: (address, count) => `Reprise de ${count} envois vers ${address} commencée`,
     done: (address, count) => `Reprise vers ${address} terminée\u00a0: ${count} envois refaits`,
     cancelled: (address, count) => `Reprise vers ${address} annulée après ${count} envois`,
+    cancelled_disabled: (address, count) =>
+      `Reprise vers ${address} arrêtée après ${count} envois\u00a0: le webhook a été désactivé`,
+    cancelled_deleted: (address, count) =>
+      `Reprise vers ${address} arrêtée après ${count} envois\u00a0: le webhook a été supprimé`,
   },
 
   endpoints: {

@@ -15,7 +15,7 @@ export type EndpointAction =
   | 'disabled_failing'
   | 'secret_read'
   | 'secret_rotated';
-export type RecoveryAction = 'started' | 'done' | 'cancelled';
+export type RecoveryAction = 'started' | 'done' | 'cancelled' | 'cancelled_disabled' | 'cancelled_deleted';
 export type KeyAction = 'created' | 'regenerated' | 'revoked' | 'updated' | 'refused_in_browser';
 export type AccountAction = 'created' | 'updated' | 'suspended' | 'reactivated';
 export type EventTypeAction = 'created' | 'updated' | 'retired' | 'deleted';
