@@ -240,8 +240,24 @@ describe('recovering a range of events', () => {
     } finally {
       database.transaction = transaction;
     }
-    // Two at once, as when the lock of the job is lost while a step is under way.
-    await Promise.all([tick(), tick()]);
+    // Two at once, as when the lock of the job is lost while a step is under way: the first stays open for the second.
+    let other: Promise<unknown> = Promise.resolve();
+    database.transaction = (work) =>
+      transaction(async (manager) => {
+        const result = await work(manager);
+        database.transaction = transaction;
+        other = tick();
+        await until(async () => {
+          const [waiting] = await rows<{ count: number }>(
+            `SELECT count(*)::integer AS count FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          return waiting!.count > 0;
+        });
+        return result;
+      });
+    await tick();
+    await other;
     expect(await finish(recovery)).toMatchObject({ status: 'done', sent: 60 });
     const ids = (await recovered(made)).map(({ event_id: id }) => id);
     expect(ids).toHaveLength(60);
