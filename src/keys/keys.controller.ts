@@ -52,7 +52,7 @@ export class KeysController {
   @ApiOperation({
     summary: 'Regenerate the key pair',
     description:
-      'Gives a new public and secret key for the mode of the caller. The present pair ends now, or after `expire_previous_in` seconds; its row then tells who still uses it. The whole secret key is in this answer and nowhere else.',
+      'Gives a new public and secret key for the mode of the caller. The present pair ends now, or after `expire_previous_in` seconds; its row then tells who still uses it. The whole secret key is in this answer and nowhere else. 30 at once and then one every two seconds, for an account and mode.',
   })
   @ApiCreatedResponse({ type: KeyPairResponse })
   @Access({
@@ -83,10 +83,15 @@ export class KeysController {
   @Post()
   @ApiOperation({
     summary: 'Create a restricted key',
-    description: 'A key with scopes. The whole key is in this answer and nowhere else.',
+    description:
+      'A key with scopes. The whole key is in this answer and nowhere else. An account has at most 100 in each mode, and may make 30 at once and then one every two seconds.',
   })
   @ApiCreatedResponse({ type: ApiKeyResponse })
-  @Access({ kinds: SECRET_KEY_ONLY, errors: ['limit_reached', 'idempotency_key_reused', 'idempotency_in_progress'] })
+  @Access({
+    kinds: SECRET_KEY_ONLY,
+    limit: 'create_key',
+    errors: ['limit_reached', 'idempotency_key_reused', 'idempotency_in_progress'],
+  })
   async create(
     @CurrentCaller() caller: TenantCaller,
     @Body() body: CreateRestrictedKeyBody,

@@ -9,6 +9,7 @@ import { type BucketRule, type BucketState, TokenBuckets } from './token-buckets
 /** Actions with a limit of their own, always on, per account and mode: each costs hashing or a request to a stranger. */
 export const ACTION_LIMITS = {
   regenerate: { burst: 30, perSecond: 0.5 },
+  create_key: { burst: 30, perSecond: 0.5 },
   test_send: { burst: 30, perSecond: 0.5 },
 } as const satisfies Record<string, BucketRule>;
 export type LimitedAction = keyof typeof ACTION_LIMITS;
@@ -33,6 +34,7 @@ export class RateLimits {
     this.perKeyPolicy = `"key";q=${Math.max(1, perSecond)};w=1`;
     this.actions = {
       regenerate: new TokenBuckets(ACTION_LIMITS.regenerate),
+      create_key: new TokenBuckets(ACTION_LIMITS.create_key),
       test_send: new TokenBuckets(ACTION_LIMITS.test_send),
     };
   }

@@ -17,12 +17,14 @@ export interface KeyUse {
 const ROWS_PER_STATEMENT = 1_000;
 
 // Rows are locked in the order of their key, so that two processes that write the same keys cannot deadlock; a row that
-// another transaction holds (a regeneration) is waited for, not skipped. Of two processes the last to write is shown.
+// another transaction holds (a regeneration) is waited for, not skipped. Of two processes the later use is shown.
 const WRITE_USES: Statement = {
   name: 'auth.write_key_uses',
   text: `
     UPDATE signalpost.api_keys k
-       SET last_used_at = greatest(k.last_used_at, u.used_at), last_used_ip = u.ip, last_used_user_agent = u.user_agent,
+       SET last_used_at = greatest(k.last_used_at, u.used_at),
+           last_used_ip = CASE WHEN k.last_used_at > u.used_at THEN k.last_used_ip ELSE u.ip END,
+           last_used_user_agent = CASE WHEN k.last_used_at > u.used_at THEN k.last_used_user_agent ELSE u.user_agent END,
            requests_since_replaced = k.requests_since_replaced + u.requests
       FROM (
         SELECT held.account_id, held.mode, held.id, u.used_at, u.ip, u.user_agent, u.requests

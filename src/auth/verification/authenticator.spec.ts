@@ -64,6 +64,7 @@ class Path {
       kind,
       name: 'A key',
       preview: previewOf(key),
+      public_key: kind === 'public' ? key : null,
       pepper_id: pepperId,
       hmac,
       argon2_hash: kind === 'public' ? null : `hash of ${publicPart}`,

@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
 import { AccountBoundCache } from '../../accounts/account-bound-cache.js';
 import { AccountChanges } from '../../accounts/account-changes.js';
 import { Clock } from '../../common/clock.js';
@@ -16,6 +17,7 @@ const REMEMBERED_KEYS = 50_000;
  */
 @Injectable()
 export class KeyVerifier {
+  private readonly logger = new Logger(KeyVerifier.name);
   private readonly cache = new AccountBoundCache<VerifiedKey>(REMEMBERED_KEYS);
   /** Cache key → what the key was proved against; outlives the cache, so that a flush costs no hashing. */
   private readonly proven = new Map<string, string>();
@@ -65,14 +67,30 @@ export class KeyVerifier {
     const generation = this.cache.generation;
     const row = await this.repository.findByPublicPart(parsed.publicPart);
     const readAtMs = this.clock.monotonicMs();
-    if (!row || !this.fingerprints.matches(key, { pepperId: row.pepper_id, hmac: row.hmac })) return null;
+    if (!row || !this.isSameKey(key, row)) return null;
     if (!(await this.passesArgon2(key, row, cacheKey))) return null;
+    if (!this.fingerprints.isCurrent({ pepperId: row.pepper_id })) void this.moveToCurrentPepper(key, row);
     const verified = toVerifiedKey(row, readAtMs);
     this.cache.set(cacheKey, row.account_id, verified, readAtMs + this.changes.memoryMs, generation);
     return verified;
   }
 
-  /** A public key is no secret and has no hash: its HMAC is its proof. */
+  /** In constant time. A public key is no secret and stored whole, so that no pepper has to be kept for it. */
+  private isSameKey(key: string, row: StoredKey): boolean {
+    if (row.public_key !== null) return timingSafeEqual(Buffer.from(key), Buffer.from(row.public_key));
+    return this.fingerprints.matches(key, { pepperId: row.pepper_id, hmac: row.hmac });
+  }
+
+  /** Only now is the whole key at hand. The request does not wait, and what fails is tried at the next look-up. */
+  private async moveToCurrentPepper(key: string, row: StoredKey): Promise<void> {
+    try {
+      await this.repository.moveToPepper(row, this.fingerprints.make(key));
+    } catch (error) {
+      this.logger.warn({ msg: 'A key was not moved to the first pepper.', error });
+    }
+  }
+
+  /** A public key has no hash. */
   private async passesArgon2(key: string, row: StoredKey, cacheKey: string): Promise<boolean> {
     const proof = row.argon2_hash ?? 'public';
     if (row.argon2_hash === null && row.kind !== 'public') return false;

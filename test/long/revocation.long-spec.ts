@@ -1,0 +1,43 @@
+import { makeDatabase } from '../setup/database.js';
+import { type FleetKey, KeyFleet, p99, report } from '../support/key-fleet.js';
+
+const PROCESSES = 4;
+const TRIALS = 1_000;
+/** Few enough that no process forgets the first before the last is warm. */
+const TOGETHER = 50;
+
+describe('A thousand revocations, in four processes', () => {
+  let fleet: KeyFleet;
+  let keys: FleetKey[];
+  beforeAll(async () => {
+    fleet = await KeyFleet.start(await makeDatabase('revocation_long', { migrated: true }), PROCESSES);
+    keys = await fleet.makeKeys(TRIALS);
+  });
+  afterAll(() => fleet.stop());
+
+  it('are heard by all of them within a second', async () => {
+    const latencies: number[] = [];
+    for (const key of keys) {
+      await fleet.warm([key]);
+      latencies.push(...(await fleet.revoke([key])));
+    }
+    report('revoked to refused', latencies);
+    expect(latencies).toHaveLength(TRIALS * PROCESSES);
+    expect(p99(latencies)).toBeLessThanOrEqual(1_000);
+  });
+
+  it('are found out by all of them within five seconds while none can hear of them', async () => {
+    await fleet.revive(keys);
+    const latencies: number[] = [];
+    await fleet.whileDeaf(async () => {
+      for (let first = 0; first < TRIALS; first += TOGETHER) {
+        const some = keys.slice(first, first + TOGETHER);
+        await fleet.warm(some);
+        latencies.push(...(await fleet.revoke(some)));
+      }
+    });
+    report('revoked to refused, without LISTEN', latencies);
+    expect(latencies).toHaveLength(TRIALS * PROCESSES);
+    expect(Math.max(...latencies)).toBeLessThanOrEqual(5_000);
+  });
+});
