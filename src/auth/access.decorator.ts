@@ -85,8 +85,9 @@ function actingHeaders(required: boolean): MethodDecorator[] {
     ApiHeader({
       name: 'Signalpost-Account',
       required,
-      description: `${only}: the account to act for.`,
-      schema: { type: 'string', example: 'acct_01k96sd3k8e2r9wq6m4h0v5xtz' },
+      // Without an example: `/docs` would send it with every try, and it is refused from other keys.
+      description: `${only}: the account to act for, such as acct_01k96sd3k8e2r9wq6m4h0v5xtz.`,
+      schema: { type: 'string', pattern: '^acct_[0-9a-z]{26}$' },
     }),
     ApiHeader({
       name: 'Signalpost-Mode',

@@ -22,8 +22,9 @@ const IdempotencyKey = () =>
   ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'Sent again with the same body within 30 days: the same answer, and nothing happens twice.',
-    schema: { type: 'string', maxLength: 255, example: 'led-99812-1' },
+    description:
+      'Such as led-99812-1. Sent again with the same body within 30 days: the same answer, and nothing happens twice.',
+    schema: { type: 'string', maxLength: 255 },
   });
 
 /** Publishing events, one or many; what is answered are the bytes that were stored. */

@@ -50,9 +50,10 @@ const IDEMPOTENCY_KEY: Parameter & { required: boolean } = {
   in: 'header',
   required: false,
   description:
-    'Any text of printable ASCII. The same request with the same key within 30 days has its effect once and gets the ' +
+    'Any text of printable ASCII, such as led-99812-1. The same request with the same key within 30 days has its effect once and gets the ' +
     'same answer, in which fields that hold a secret are null.',
-  schema: { type: 'string', minLength: 1, maxLength: 255, example: 'led-99812-1' } as object,
+  // Without an example: `/docs` would send it with every try, and the second one would be refused.
+  schema: { type: 'string', minLength: 1, maxLength: 255 } as object,
 };
 /** Statuses whose answers say how long to wait. */
 const WITH_RETRY_AFTER: readonly string[] = ['409', '429', '503'];
