@@ -41,7 +41,7 @@ export async function startService(environment = {}) {
     await sleep(100);
   }
   const [, adminKey] = /"ADMIN_KEYS":\s*"[^":]+:(ak_\w+)/.exec(readFileSync(join(folder, 'secrets.json'), 'utf8'));
-  return { origin, adminKey, stop, pid: child.pid };
+  return { origin, metricsPort, adminKey, stop, pid: child.pid };
 }
 
 /** A JSON client with `connections` keep-alive connections. */
