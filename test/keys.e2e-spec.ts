@@ -21,7 +21,6 @@ describe('API keys', () => {
   beforeEach(async () => (account = await service.makeAccount()));
 
   const uses = (key: string, headers = {}) => service.outcome('get', '/v1/account', { key, headers });
-  const regenerate = (key: string, body: object = {}) => service.call('post', '/v1/api-keys/regenerate', { key, body });
   const keysOf = async (key: string): Promise<ShownKey[]> =>
     (await service.call('get', '/v1/api-keys?limit=100', { key }).expect(200)).body.data as ShownKey[];
 
@@ -68,97 +67,6 @@ describe('API keys', () => {
       expect((await keysOf(key)).map(({ id }) => id).sort()).toEqual(
         [account.live.publicKeyId, account.live.secretKeyId].sort(),
       );
-    });
-  });
-
-  describe('regenerate', () => {
-    it('by default every earlier pair ends now, and its caller still gets the answer', async () => {
-      const first = await regenerate(account.live.secretKey, { expire_previous_in: 3600 }).expect(201);
-      const second = await regenerate(account.live.secretKey).expect(201);
-      for (const key of [account.live.secretKey, account.live.publicKey, first.body.secret_key.key as string]) {
-        expect(await uses(key)).toBe('401 api_key_revoked');
-      }
-      expect(await uses(second.body.secret_key.key as string)).toBe('200');
-      expect(await uses(second.body.public_key.key as string)).toBe('200');
-      expect(await uses(account.test.secretKey)).toBe('200');
-    });
-
-    it('during an overlap both pairs work, and the old one tells who still uses it', async () => {
-      const { body } = await regenerate(account.live.secretKey, { expire_previous_in: 3600 }).expect(201);
-      const next = body.secret_key.key as string;
-      for (let count = 0; count < 3; count += 1) expect(await uses(account.live.secretKey)).toBe('200');
-      const old = async () => (await keysOf(next)).find(({ id }) => id === account.live.secretKeyId)!;
-      await until(async () => (await old()).requests_since_replaced === 3);
-      expect(await old()).toMatchObject({
-        status: 'expiring',
-        key: null,
-        replaced_by: body.secret_key.id as string,
-        last_used_ip: '127.0.0.1',
-        last_used_at: expect.stringMatching(/Z$/),
-      });
-    });
-
-    it('at the end of an overlap the old pair is expired, also where it was just used', async () => {
-      await regenerate(account.live.secretKey, { expire_previous_in: 1 }).expect(201);
-      expect(await uses(account.live.secretKey)).toBe('200');
-      await until(async () => (await uses(account.live.secretKey)) === '401 api_key_expired');
-    });
-
-    it('a second regeneration with an overlap leaves the first overlap its own end', async () => {
-      const first = await regenerate(account.live.secretKey, { expire_previous_in: 600 }).expect(201);
-      const end = async () =>
-        (await keysOf(account.live.secretKey)).find(({ id }) => id === account.live.secretKeyId)!.expires_at;
-      const before = await end();
-      await regenerate(first.body.secret_key.key as string, { expire_previous_in: 604_800 }).expect(201);
-      expect(await end()).toBe(before);
-      expect(before).not.toBeNull();
-    });
-
-    it('two at once leave exactly one current pair, and restricted keys as they were', async () => {
-      const restricted = await service.makeRestrictedKey(account.live.secretKey);
-      const answers = await Promise.all([1, 2, 3].map(() => regenerate(account.live.secretKey)));
-      expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
-      const outcomes = await Promise.all(answers.map(({ body }) => uses(body.secret_key.key as string)));
-      expect(outcomes.filter((outcome) => outcome === '200')).toHaveLength(1);
-      const current = answers[outcomes.indexOf('200')]!.body.secret_key.key as string;
-      const active = (await keysOf(current)).filter(({ status }) => status === 'active');
-      expect(active.map(({ kind }) => kind).sort()).toEqual(['public', 'restricted', 'secret']);
-      expect(await uses(restricted.key)).toBe('200');
-    });
-
-    it('name and origins carry over', async () => {
-      const path = `/v1/api-keys/${account.live.publicKeyId}`;
-      const body = { name: 'Checkout', allowed_origins: ['https://Shop.example/'] };
-      await service.call('patch', path, { key: account.live.secretKey, body }).expect(200);
-      const { body: pair } = await regenerate(account.live.secretKey).expect(201);
-      expect(pair.public_key).toMatchObject({ name: 'Checkout', allowed_origins: ['https://shop.example'] });
-    });
-
-    it('a replay makes no second pair and shows no secret', async () => {
-      const options = {
-        key: account.live.secretKey,
-        body: { expire_previous_in: 60 },
-        headers: { 'idempotency-key': 'r' },
-      };
-      const first = await service.call('post', '/v1/api-keys/regenerate', options).expect(201);
-      const again = await service.call('post', '/v1/api-keys/regenerate', options).expect(201);
-      expect(again.body.secret_key).toEqual({ ...first.body.secret_key, key: null });
-    });
-
-    it.each([-1, 604_801, 1.5, '60'])('refuses an overlap of %p', async (expire_previous_in) => {
-      const outcome = await regenerate(account.live.secretKey, { expire_previous_in });
-      expect(outcome.body).toMatchObject({ code: 'invalid_input', errors: [{ field: 'expire_previous_in' }] });
-    });
-
-    it('has a limit of its own, told in headers, before the body is judged', async () => {
-      let answer = await regenerate(account.live.secretKey, { expire_previous_in: -1 });
-      expect(answer.headers['ratelimit-policy']).toBe('"regenerate";q=30;w=60');
-      for (let count = 0; count < 40 && answer.status === 422; count += 1) {
-        answer = await regenerate(account.live.secretKey, { expire_previous_in: -1 });
-      }
-      expect(answer.body.code).toBe('rate_limited');
-      expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(1);
-      expect(await uses(account.live.secretKey)).toBe('200');
     });
   });
 
@@ -257,66 +165,6 @@ describe('API keys', () => {
       expect(await uses(publicKey)).toBe('200');
       const secretPath = `/v1/api-keys/${account.live.secretKeyId}`;
       expect(await service.outcome('patch', secretPath, { key: secretKey, body })).toBe('422 invalid_input');
-    });
-  });
-
-  describe('several processes', () => {
-    let second: Service;
-    beforeAll(async () => (second = await Service.start({ config: service.config })));
-    afterAll(() => second.stop());
-
-    const revokedAfterMs = async (): Promise<number> => {
-      const made = await service.makeRestrictedKey(account.live.secretKey);
-      expect(await second.outcome('get', '/v1/account', { key: made.key })).toBe('200');
-      await service.call('delete', `/v1/api-keys/${made.id}`, { key: account.live.secretKey }).expect(200);
-      const revokedAt = performance.now();
-      await until(
-        async () => (await second.outcome('get', '/v1/account', { key: made.key })) === '401 api_key_revoked',
-      );
-      return performance.now() - revokedAt;
-    };
-
-    it('a key revoked in one is refused by the other within a second', async () => {
-      for (let trial = 0; trial < 10; trial += 1) expect(await revokedAfterMs()).toBeLessThan(1_000);
-    });
-
-    it('also within five seconds when the LISTEN connections were just cut', async () => {
-      await service.dataSource.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name LIKE '%listener%'`,
-      );
-      expect(await revokedAfterMs()).toBeLessThan(5_000);
-    });
-  });
-
-  describe('logs and events', () => {
-    it('created, updated, revoked and regenerated say who did it; regenerated and revoked are events', async () => {
-      const { id, live } = account;
-      const headers = { 'signalpost-account': id, 'signalpost-mode': 'live', 'signalpost-actor': 'Zoe' };
-      const made = await service.makeRestrictedKey(live.secretKey);
-      await service.call('patch', `/v1/api-keys/${made.id}`, { headers, body: { name: 'Renamed' } }).expect(200);
-      await service.call('delete', `/v1/api-keys/${made.id}`, { headers }).expect(200);
-      await service.call('post', '/v1/api-keys/regenerate', { headers }).expect(201);
-      const rows = await service.dataSource.query(
-        `SELECT l.action, l.actor_type, l.actor_name, l.mode FROM signalpost.logs l
-         JOIN signalpost.key_lookup k ON k.key_id = l.api_key_id AND k.account_id = l.account_id
-         WHERE l.category = 'key'
-           AND k.account_id = (SELECT account_id FROM signalpost.key_lookup WHERE public_part = $1) ORDER BY l.id`,
-        [live.secretKey.slice(8, 20)],
-      );
-      const admin = { actor_type: 'admin', actor_name: 'Zoe', mode: 'live' };
-      expect(rows).toEqual([
-        { action: 'api_key.created', actor_type: 'key', actor_name: 'Secret key', mode: 'live' },
-        { action: 'api_key.updated', ...admin },
-        { action: 'api_key.revoked', ...admin },
-        { action: 'api_key.regenerated', ...admin },
-      ]);
-      const events = await service.dataSource.query(
-        `SELECT input ->> 'type' AS type FROM signalpost.event_inbox
-         WHERE account_id = (SELECT account_id FROM signalpost.key_lookup WHERE public_part = $1) ORDER BY position`,
-        [live.secretKey.slice(8, 20)],
-      );
-      expect(events).toEqual([{ type: 'api_key.revoked' }, { type: 'api_key.regenerated' }]);
     });
   });
 });
