@@ -31,7 +31,7 @@ describe('What bad keys cost', () => {
       const answer = await service.call('get', '/v1/account', { key: bad[count % bad.length]!, headers });
       const outcome = `${answer.status} ${answer.body.code}`;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      if (answer.status === 429) refused = answer.headers as Record<string, string>;
+      if (answer.status === 429) refused = answer.headers;
     }
     expect([...outcomes.keys()].sort()).toEqual(['401 invalid_api_key', '429 rate_limited']);
     expect(outcomes.get('401 invalid_api_key')).toBeGreaterThanOrEqual(300);
