@@ -13,6 +13,7 @@ export const FUNCTION_FILES = [
   'functions/publish_events.sql',
   'functions/publish_event.sql',
   'functions/claim_deliveries.sql',
+  'functions/count_attempts.sql',
   'functions/settle_deliveries.sql',
   'functions/recovery_candidates.sql',
 ] as const;

@@ -263,6 +263,10 @@ BEGIN
 
   DELETE FROM signalpost.claimed_batches b WHERE b.token = dispatcher_token AND b.batch = ANY (finished_batches);
 
+  PERFORM signalpost.count_attempts(
+    accounts, modes, endpoints, attempts_started_at, durations_ms, outcomes, status_codes, error_codes,
+    settled || cancelled);
+
   RETURN settled;
 END
 $function$;

@@ -13,6 +13,10 @@ import { EndpointSettingsReader } from './endpoint-settings.js';
 import { DnsHostResolver, HostResolver } from './sending/host-resolver.js';
 import { SecretBox } from './secret-box.js';
 import { WebhookClient } from './sending/webhook-client.js';
+import { AttemptCountsRepository } from './stats/attempt-counts.repository.js';
+import { AttemptCountsUpkeep } from './stats/attempt-counts-upkeep.js';
+import { EndpointStatsController } from './stats/endpoint-stats.controller.js';
+import { EndpointStatsService } from './stats/endpoint-stats.service.js';
 import { SecretUpkeep } from './upkeep/secret-upkeep.js';
 import { SecretUpkeepRepository } from './upkeep/secret-upkeep.repository.js';
 import { SignatureVerification } from './verification/signature-verification.service.js';
@@ -25,14 +29,23 @@ import { WebhookSecretsRepository } from './webhook-secrets.repository.js';
 
 @Module({
   imports: [LogsModule, RecoveriesModule],
-  controllers: [WebhookEndpointsController, EndpointSecretsController, VerifySignatureController, JwksController],
+  controllers: [
+    WebhookEndpointsController,
+    EndpointSecretsController,
+    VerifySignatureController,
+    EndpointStatsController,
+    JwksController,
+  ],
   providers: [
+    AttemptCountsRepository,
+    AttemptCountsUpkeep,
     Destinations,
     EndpointDisabling,
     EndpointInput,
     EndpointJournal,
     EndpointSecretsService,
     EndpointSettingsReader,
+    EndpointStatsService,
     { provide: HostResolver, useFactory: () => new DnsHostResolver() },
     JwksRepository,
     SecretBox,
