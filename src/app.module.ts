@@ -14,6 +14,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { IdempotencyModule } from './database/idempotency.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { DispatcherModule } from './dispatcher/dispatcher.module.js';
+import { TestSendsModule } from './dispatcher/test-sends/test-sends.module.js';
 import { EventsModule } from './events/events.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { LogsModule } from './logs/logs.module.js';
@@ -28,6 +29,7 @@ const FEATURES = [
   DeliveriesModule,
   WebhooksModule,
   EventsModule,
+  TestSendsModule,
   KeysModule,
   AdminModule,
   AdminEventTypesModule,

@@ -17,6 +17,8 @@ export interface StoredAnswer {
   readonly bodyHash: Buffer;
   readonly status: number;
   readonly response: object;
+  /** Since it was stored. */
+  readonly ageSeconds: number;
 }
 
 /** Lock: one per scope, to the end of the transaction; it only keeps two uses from running at once. */
@@ -32,7 +34,8 @@ const LOCK: Statement = {
 const FIND: Statement = {
   name: 'idempotency_find',
   text: `
-    SELECT body_hash, status, response FROM signalpost.idempotency_keys
+    SELECT body_hash, status, response, extract(epoch FROM now() - created_at)::double precision AS age_seconds
+    FROM signalpost.idempotency_keys
     WHERE account_id = $1 AND mode = $2 AND caller_class = $3 AND method = $4 AND path = $5 AND key = $6
       AND created_at > now() - interval '30 days'`,
 };
@@ -47,6 +50,13 @@ const STORE: Statement = {
     ON CONFLICT (account_id, mode, caller_class, method, path, key) DO UPDATE
     SET body_hash = excluded.body_hash, status = excluded.status, response = excluded.response,
         created_at = excluded.created_at`,
+};
+
+const DELETE: Statement = {
+  name: 'idempotency_delete',
+  text: `
+    DELETE FROM signalpost.idempotency_keys
+    WHERE account_id = $1 AND mode = $2 AND caller_class = $3 AND method = $4 AND path = $5 AND key = $6`,
 };
 
 /** Index: idempotency_keys_by_age. Over all accounts: upkeep, once an hour. */
@@ -68,18 +78,27 @@ export class IdempotencyRepository {
   }
 
   async find(scope: IdempotencyScope, manager: EntityManager): Promise<StoredAnswer | null> {
-    const rows = await this.database.rows<{ body_hash: Buffer; status: number; response: object }>(
+    const rows = await this.database.rows<{ body_hash: Buffer; status: number; response: object; age_seconds: number }>(
       FIND,
       scopeValues(scope),
       manager,
     );
     const row = rows[0];
-    return row ? { bodyHash: row.body_hash, status: row.status, response: row.response } : null;
+    if (!row) return null;
+    return { bodyHash: row.body_hash, status: row.status, response: row.response, ageSeconds: row.age_seconds };
   }
 
-  async store(scope: IdempotencyScope, answer: StoredAnswer, manager: EntityManager): Promise<void> {
+  async store(
+    scope: IdempotencyScope,
+    answer: Omit<StoredAnswer, 'ageSeconds'>,
+    manager: EntityManager,
+  ): Promise<void> {
     const { bodyHash, status, response } = answer;
     await this.database.rows(STORE, [...scopeValues(scope), bodyHash, status, JSON.stringify(response)], manager);
+  }
+
+  async delete(scope: IdempotencyScope, manager: EntityManager): Promise<void> {
+    await this.database.rows(DELETE, scopeValues(scope), manager);
   }
 
   async deleteOld(now: Date): Promise<number> {

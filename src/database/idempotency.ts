@@ -6,7 +6,7 @@ import { AppError } from '../common/app-error.js';
 import { callerOf, pathOf } from '../common/http/request.js';
 import { NIL_ACCOUNT } from '../common/ids.js';
 import { Database } from './database.js';
-import { IdempotencyRepository, type IdempotencyScope } from './idempotency.repository.js';
+import { IdempotencyRepository, type IdempotencyScope, type StoredAnswer } from './idempotency.repository.js';
 
 export interface Answer<B extends object> {
   readonly status: number;
@@ -14,6 +14,18 @@ export interface Answer<B extends object> {
   /** What a replay answers when it must differ from `body`: the same with null in the fields that hold a secret. */
   readonly stored?: object;
 }
+
+/** `work` may take its time; `keep` writes what came of it, and `answer` tells it. */
+export interface OutsideWork<W, B extends object> {
+  readonly work: () => Promise<W>;
+  readonly keep: (done: W, manager: EntityManager) => Promise<void>;
+  readonly answer: (done: W) => Answer<B>;
+}
+
+/** The status of a key whose work is under way, outside any transaction. */
+const TAKEN = 0;
+/** Longer than any work outside a transaction may last. */
+const TAKEN_SECONDS = 60;
 
 /**
  * Lets a POST have its effect once however often it is sent with one `Idempotency-Key`. Publishing does not come
@@ -46,15 +58,60 @@ export class Idempotency {
     return body;
   }
 
+  /**
+   * As `run`, for work that talks to others and so must not happen inside a transaction: the key is taken in one, `work`
+   * runs, and a second one stores the answer together with what `keep` writes. A process that dies between them leaves
+   * the key taken for `TAKEN_SECONDS`.
+   */
+  async runOutside<W, B extends object>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { work, keep, answer }: OutsideWork<W, B>,
+  ): Promise<object> {
+    const scope = scopeOf(request);
+    const bodyHash = hashBody(request.rawBody);
+    const stored = scope && (await this.take(scope, bodyHash));
+    if (stored) {
+      void reply.header('idempotency-replayed', 'true').code(stored.status);
+      return stored.response;
+    }
+    try {
+      const done = await work();
+      const { status, body, stored: response = body } = answer(done);
+      await this.database.transaction(async (manager) => {
+        await keep(done, manager);
+        if (scope) await this.repository.store(scope, { bodyHash, status, response }, manager);
+      });
+      void reply.code(status);
+      return body;
+    } catch (error) {
+      if (scope) await this.database.transaction((manager) => this.repository.delete(scope, manager));
+      throw error;
+    }
+  }
+
+  /** The stored answer; null when there is none, and the key is taken now. */
+  private take(scope: IdempotencyScope, bodyHash: Buffer): Promise<StoredAnswer | null> {
+    return this.database.transaction(async (manager) => {
+      if (!(await this.repository.lock(scope, manager))) throw inProgress();
+      const stored = await this.repository.find(scope, manager);
+      if (stored === null || (stored.status === TAKEN && stored.ageSeconds >= TAKEN_SECONDS)) {
+        await this.repository.store(scope, { bodyHash, status: TAKEN, response: {} }, manager);
+        return null;
+      }
+      if (!stored.bodyHash.equals(bodyHash)) throw new AppError('idempotency_key_reused');
+      if (stored.status === TAKEN) throw inProgress();
+      return stored;
+    });
+  }
+
   private async runOnce<B extends object>(
     scope: IdempotencyScope,
     bodyHash: Buffer,
     work: (manager: EntityManager) => Promise<Answer<B>>,
     manager: EntityManager,
   ): Promise<{ status: number; body: object; isReplay: boolean }> {
-    if (!(await this.repository.lock(scope, manager))) {
-      throw new AppError('idempotency_in_progress', undefined, { headers: { 'retry-after': '1' } });
-    }
+    if (!(await this.repository.lock(scope, manager))) throw inProgress();
     const stored = await this.repository.find(scope, manager);
     if (stored !== null) {
       if (!stored.bodyHash.equals(bodyHash)) throw new AppError('idempotency_key_reused');
@@ -65,6 +122,10 @@ export class Idempotency {
     await this.repository.store(scope, { bodyHash, status: answer.status, response }, manager);
     return { status: answer.status, body: answer.body, isReplay: false };
   }
+}
+
+function inProgress(): AppError {
+  return new AppError('idempotency_in_progress', undefined, { headers: { 'retry-after': '1' } });
 }
 
 /** SHA-256 of the body as it came; no body counts as an empty one. */

@@ -108,6 +108,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
     body: { headers: {}, body: '' },
     bodyLimitBytes: KIB * KIB,
   },
+  'POST /v1/webhook-endpoints/:id/test': { who: 'secret', scope: 'webhooks:write', names: 'we', body: {} },
   'GET /v1/webhook-endpoints/:id/stats': { who: 'secret', scope: 'stats:read', names: 'we' },
   'GET /.well-known/jwks/:endpoint_id.json': { who: 'anyone', names: 'we' },
   'POST /v1/webhook-endpoints/:id/recover': {
