@@ -3,10 +3,10 @@
 import { cpus } from 'node:os';
 import { Pool } from 'undici';
 import { client, startService, startSink } from './service.mjs';
+import { event, makeAccounts, median, now, perSecond } from './workload.mjs';
 
 const ACCOUNTS = 10;
 const ROUNDS = 3;
-let serial = 0;
 const CASES = [
   { name: 'batches of 500, fan-out 1', fanOut: 1, batch: 500, events: 15_000, connections: 4 },
   { name: 'single publishes, 64 connections, fan-out 1', fanOut: 1, batch: 1, events: 8_000, connections: 64 },
@@ -21,38 +21,22 @@ try {
   console.log(`${cpus().length} × ${cpus()[0].model.trim()}, Node ${process.versions.node}`);
   console.log(`bare undici to the same receiver, 64 connections: ${limit} requests/s`);
   for (const bench of CASES) {
-    const keys = await makeAccounts(bench.fanOut);
+    const api = client(service.origin, 1);
+    const keys = await makeAccounts(api, service.adminKey, ACCOUNTS, bench.fanOut, sink.port);
+    await api.close();
     await round(bench, keys, Math.ceil(bench.events / 4));
     const rounds = [];
     for (let i = 0; i < ROUNDS; i++) rounds.push(await round(bench, keys, bench.events));
-    const published = rounds.map(({ published }) => published).sort((a, b) => a - b);
-    const delivered = rounds.map(({ delivered }) => delivered).sort((a, b) => a - b);
-    const middle = Math.floor(ROUNDS / 2);
-    const spread = Math.round((published.at(-1) / published[0] - 1) * 100);
+    const published = median(rounds.map((one) => one.published));
+    const delivered = median(rounds.map((one) => one.delivered));
     console.log(
-      `${bench.name}: ${published[middle]} events/s published, ${delivered[middle]} deliveries/s ` +
-        `(${(delivered[middle] / limit).toFixed(2)} of bare undici; spread ${spread} %)`,
+      `${bench.name}: ${published.middle} events/s published, ${delivered.middle} deliveries/s ` +
+        `(${(delivered.middle / limit).toFixed(2)} of bare undici; spread ${published.spread} %)`,
     );
   }
 } finally {
   sink.stop();
   await service.stop();
-}
-
-async function makeAccounts(fanOut) {
-  const api = client(service.origin, 1);
-  const keys = [];
-  for (let i = 0; i < ACCOUNTS; i++) {
-    const { keys: made } = await api.call('POST', '/v1/admin/accounts', service.adminKey, { name: `Bench ${i}` });
-    const { key } = made.find(({ mode }) => mode === 'test').secret_key;
-    keys.push(key);
-    for (let n = 0; n < fanOut; n++) {
-      const url = `http://127.0.0.1:${sink.port}/hook/${n}`;
-      await api.call('POST', '/v1/webhook-endpoints', key, { url, event_types: ['*'] });
-    }
-  }
-  await api.close();
-  return keys;
 }
 
 async function round({ fanOut, batch, connections }, keys, events) {
@@ -65,10 +49,10 @@ async function round({ fanOut, batch, connections }, keys, events) {
       const first = next;
       next += batch;
       const key = keys[(first / batch) % keys.length];
-      if (batch === 1) await api.call('POST', '/v1/events', key, event(first));
+      if (batch === 1) await api.call('POST', '/v1/events', key, event());
       else
         await api.call('POST', '/v1/events/batch', key, {
-          events: Array.from({ length: batch }, (_, i) => event(first + i)),
+          events: Array.from({ length: batch }, event),
         });
     }
   };
@@ -79,23 +63,6 @@ async function round({ fanOut, batch, connections }, keys, events) {
   return {
     published: perSecond(events, publishedAt - begin),
     delivered: perSecond(events * fanOut, deliveredAt - begin),
-  };
-}
-
-function event(number) {
-  serial += 1;
-  return {
-    type: serial % 2 ? 'payment.pending' : 'payment.succeeded',
-    external_id: `led-${serial}`,
-    operation: {
-      id: `pay_${Math.ceil(serial / 2)}`,
-      amount: 2500,
-      currency: 'XOF',
-      reference: `INV-2026-${number}`,
-      channel: 'mtn_cm',
-      customer: { name: "Adjoua N'Guessan", phone: '+22971510758' },
-    },
-    data: { description: 'Loyer novembre', fee: 50 },
   };
 }
 
@@ -115,12 +82,4 @@ async function bareUndici(requests) {
   const rate = perSecond(requests, now() - begin);
   await pool.close();
   return rate;
-}
-
-function now() {
-  return performance.timeOrigin + performance.now();
-}
-
-function perSecond(count, milliseconds) {
-  return Math.round(count / (milliseconds / 1_000));
 }
