@@ -155,3 +155,65 @@ describe('publishing with an Idempotency-Key', () => {
     expect(await ids()).toHaveLength(2);
   });
 });
+
+describe('publishing with an external_id by two processes at once', () => {
+  let service: Service;
+  let second: Service;
+  let key: string;
+  beforeAll(async () => {
+    service = await Service.start();
+    second = await Service.start({ config: service.config });
+  });
+  beforeEach(async () => {
+    key = (await service.makeAccount()).test.secretKey;
+  });
+  afterAll(async () => {
+    await service.stop();
+    await second.stop();
+  });
+
+  const sendAll = (inputs: readonly object[]) =>
+    Promise.all(inputs.map((body, n) => (n % 2 ? second : service).call('post', ONE, { key, body })));
+  const count = async () => (await readAll<PublishedEvent>(service, ONE, key)).length;
+
+  it('makes one event of the same content, however it is written, and answers its bytes to all', async () => {
+    const content = { data: { a: 1, b: [{ d: 2, c: 3 }] } };
+    const reversed = { data: { b: [{ c: 3, d: 2 }], a: 1 } };
+    for (let round = 0; round < 8; round++) {
+      const id = { external_id: `led-${round}` };
+      const answers = await sendAll(
+        Array.from({ length: 8 }, (_, n) => input(`col_${round}`, { ...(n % 4 < 2 ? content : reversed), ...id })),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(7).fill(200), 201]);
+      expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    }
+    expect(await count()).toBe(8);
+  });
+
+  it('makes one event of different contents, and tells every other one of the conflict', async () => {
+    for (let round = 0; round < 8; round++) {
+      const id = { external_id: `led-${round}` };
+      const answers = await sendAll([1, 2, 3, 4].map((n) => input(`col_${round}`, { ...id, data: { n } })));
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
+      for (const answer of answers.filter(({ status }) => status === 409)) {
+        expectProblem(answer, 409, 'external_id_conflict');
+      }
+    }
+    expect(await count()).toBe(8);
+  });
+
+  it('compares what was given, not what it came to: an absent field is not null, and a default not what it stands for', async () => {
+    await service.call('post', ONE, { key, body: input('col_1', { external_id: 'led-1' }) }).expect(201);
+    for (const more of [
+      { operation: { channel: null } },
+      { operation: { kind: 'collect' } },
+      { data: {} },
+      { data: null },
+      { occurred_at: null },
+    ]) {
+      const answer = await second.call('post', ONE, { key, body: input('col_1', { external_id: 'led-1', ...more }) });
+      expectProblem(answer, 409, 'external_id_conflict');
+    }
+    await second.call('post', ONE, { key, body: input('col_1', { external_id: 'led-1' }) }).expect(200);
+  });
+});

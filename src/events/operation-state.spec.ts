@@ -148,4 +148,75 @@ describe('the order of arrival', () => {
       { numRuns: 500 },
     );
   });
+
+  /** `steps` are what each event found and left, in the order of arrival. */
+  const stepsOf = (events: readonly Reported[]) => {
+    let state: OperationState | null = null;
+    return events.map(({ occurredAtMs, status, amount, code }) => {
+      const before: OperationState | null = state;
+      const given: OperationReport = { ...full, status, amount, cause: code === null ? null : { code } };
+      const applied = applyReport(before, given, occurredAtMs, NOW);
+      state = applied.state;
+      return { before, given, occurredAtMs, applied };
+    });
+  };
+  /** Few times, so that many are the same. */
+  const tied = fc.array(
+    whole.map((event) => ({ ...event, occurredAtMs: NOW - (event.occurredAtMs % 4) * 1_000 })),
+    { minLength: 1, maxLength: 12 },
+  );
+
+  it('decides between events of one time, the last one to arrive standing; none of them is stale', () => {
+    fc.assert(
+      fc.property(tied, (events) => {
+        const latestMs = Math.max(...events.map(({ occurredAtMs }) => occurredAtMs));
+        const { status, amount } = events.filter(({ occurredAtMs }) => occurredAtMs === latestMs).at(-1)!;
+        const steps = stepsOf(events);
+        expect(steps.at(-1)!.applied.state).toMatchObject({
+          ...{ status, amount, updatedAtMs: latestMs, version: events.length, createdAtMs: events[0]!.occurredAtMs },
+        });
+        for (const { before, occurredAtMs, applied } of steps) {
+          expect(applied.stale).toBe(before !== null && occurredAtMs < before.updatedAtMs);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('makes a late event stale: nothing but the counter moves, and it carries what it reported, a refund too', () => {
+    fc.assert(
+      fc.property(tied, (events) => {
+        for (const { before, given, applied } of stepsOf(events)) {
+          expect(applied.previousStatus).toBe(before?.status ?? null);
+          expect(applied.state.version).toBe((before?.version ?? 0) + 1);
+          expect(applied.snapshot).toMatchObject({ status: given.status, amount: given.amount });
+          if (applied.stale) expect(applied.state).toEqual({ ...before, version: before!.version + 1 });
+          else expect(applied.state).toEqual(applied.snapshot);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never turns the state back in time, also with a clock that runs ahead of acceptance', () => {
+    const ahead = fc.array(
+      fc.record({ event: whole, aheadMs: fc.integer({ min: -600_000, max: 600_000 }), waitMs: fc.nat(60_000) }),
+      { minLength: 1, maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(ahead, (arrivals) => {
+        let acceptedAtMs = NOW;
+        let state: OperationState | null = null;
+        for (const { event, aheadMs, waitMs } of arrivals) {
+          acceptedAtMs += waitMs;
+          const given: OperationReport = { ...full, status: event.status, amount: event.amount };
+          const { state: next } = applyReport(state, given, acceptedAtMs + aheadMs, acceptedAtMs);
+          expect(next.updatedAtMs).toBeLessThanOrEqual(acceptedAtMs);
+          if (state !== null) expect(next.updatedAtMs).toBeGreaterThanOrEqual((state).updatedAtMs);
+          state = next;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
