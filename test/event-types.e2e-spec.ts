@@ -9,6 +9,17 @@ const SCHEMA = {
   additionalProperties: false,
 };
 
+/** Each level is a definition of its own, so that the JSON is flat. */
+function chainedSchema(levels: number): object {
+  const $defs = Object.fromEntries(
+    Array.from({ length: levels }, (_, n) => [
+      `d${n}`,
+      n === levels - 1 ? { type: 'object' } : { properties: { in: { $ref: `#/$defs/d${n + 1}` } } },
+    ]),
+  );
+  return { $ref: '#/$defs/d0', $defs };
+}
+
 describe('Event types', () => {
   let app: ReadingApp;
   let other: ReadingApp;
@@ -148,6 +159,30 @@ describe('Event types', () => {
       'a schema made to be slow',
       { type: 'a.b', schema: { properties: { x: { pattern: '^(a+)\\1$' } } } },
       ['schema.properties.x.pattern'],
+    ],
+    ['a schema made deep by what it refers to', { type: 'a.b', schema: chainedSchema(17) }, ['schema']],
+    [
+      'a schema too large',
+      {
+        type: 'a.b',
+        schema: { description: 'x'.repeat(15_000), $comment: 'x'.repeat(15_000), title: 'x'.repeat(5_000) },
+      },
+      ['schema'],
+    ],
+    [
+      'a schema whose branches multiply',
+      { type: 'a.b', schema: { anyOf: Array.from({ length: 101 }, () => ({ type: 'object' })) } },
+      ['schema'],
+    ],
+    [
+      'a schema that compares all items with all',
+      { type: 'a.b', schema: { properties: { x: { type: 'array', uniqueItems: true } } } },
+      ['schema.properties.x.uniqueItems'],
+    ],
+    [
+      'a schema that leads back to itself',
+      { type: 'a.b', schema: { $ref: '#/$defs/a', $defs: { a: { properties: { a: { $ref: '#/$defs/a' } } } } } },
+      ['schema.$defs.a.properties.a.$ref'],
     ],
     ['a sample of another type', { type: 'a.b', sample: { type: 'payment.failed' } }, ['sample.type']],
     ['a sample of the wrong shape', { type: 'a.b', sample: { type: 'a.b', more: 1 } }, ['sample.more']],

@@ -279,24 +279,71 @@ describe('Publishing by SQL', () => {
   describe('the role of producers', () => {
     const refused = (statement: string) => expect(producer.query(statement)).rejects.toMatchObject({ code: '42501' });
 
-    it('reads and writes no table and calls no other function', async () => {
-      const tables: { name: string }[] = await app.dataSource.query(
-        `SELECT 'signalpost.' || relname AS name FROM pg_class WHERE relnamespace = 'signalpost'::regnamespace AND relkind IN ('r', 'p')`,
+    it('has no right on any table, column, sequence or other function, nor to make anything of its own', async () => {
+      const has = `array(
+        SELECT c.relname || ' ' || privilege FROM pg_class c
+          CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+          WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND has_table_privilege('signalpost_producer', c.oid, privilege)
+        UNION ALL
+        SELECT c.relname || ' column ' || privilege FROM pg_class c
+          CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
+          WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND has_any_column_privilege('signalpost_producer', c.oid, privilege)
+        UNION ALL
+        SELECT c.relname || ' ' || privilege FROM pg_class c CROSS JOIN unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) AS privilege
+          WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind = 'S'
+            AND has_sequence_privilege('signalpost_producer', c.oid, privilege)
+        UNION ALL
+        SELECT p.proname::text FROM pg_proc p
+          WHERE p.pronamespace = 'signalpost'::regnamespace AND has_function_privilege('signalpost_producer', p.oid, 'EXECUTE')
+        UNION ALL
+        SELECT 'create in the schema' WHERE has_schema_privilege('signalpost_producer', 'signalpost', 'CREATE')
+        UNION ALL
+        SELECT 'create in the database' WHERE has_database_privilege('signalpost_producer', current_database(), 'CREATE')
+        UNION ALL
+        SELECT 'an attribute' FROM pg_roles r WHERE r.rolname = 'signalpost_producer'
+          AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls OR r.rolcanlogin)
+        UNION ALL
+        SELECT 'a membership' FROM pg_auth_members m WHERE m.member = 'signalpost_producer'::regrole)`;
+      const [found]: { has: string[]; tables: number; functions: number }[] = await app.dataSource.query(
+        `SELECT ${has} AS has,
+           (SELECT count(*)::integer FROM pg_class WHERE relnamespace = 'signalpost'::regnamespace AND relkind IN ('r', 'p')) AS tables,
+           (SELECT count(*)::integer FROM pg_proc WHERE pronamespace = 'signalpost'::regnamespace) AS functions`,
       );
-      expect(tables.length).toBeGreaterThan(20);
-      for (const { name } of tables) {
-        await refused(`SELECT FROM ${name}`);
-        await refused(`DELETE FROM ${name}`);
-      }
-      await refused(
+      expect(found!.has).toEqual(['publish_event']);
+      expect(found!.tables).toBeGreaterThan(20);
+      expect(found!.functions).toBeGreaterThan(3);
+    });
+
+    it.each([
+      ['read events', 'SELECT FROM signalpost.events'],
+      ['read the inbox, its own events too', 'SELECT FROM signalpost.event_inbox'],
+      [
+        'write to the inbox past the function, as the system',
         `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES (gen_random_uuid(), 'test', 'system', '{}')`,
-      );
-      await refused('CREATE TABLE signalpost.mine ()');
-      const functions: { name: string }[] = await app.dataSource.query(
-        `SELECT proname AS name FROM pg_proc WHERE pronamespace = 'signalpost'::regnamespace
-           AND has_function_privilege('signalpost_producer', oid, 'EXECUTE')`,
-      );
-      expect(functions).toEqual([{ name: 'publish_event' }]);
+      ],
+      ['change an account', `UPDATE signalpost.accounts SET live_publishing = true`],
+      ['take the lock of a ledger', 'SELECT FROM signalpost.ledgers FOR UPDATE'],
+      ['delete keys', 'DELETE FROM signalpost.api_keys'],
+      ['empty a table', 'TRUNCATE signalpost.events'],
+      ['copy secrets out', 'COPY signalpost.webhook_secrets TO STDOUT'],
+      ['drop a table', 'DROP TABLE signalpost.events'],
+      [
+        'put a trigger on the inbox',
+        'CREATE TRIGGER t BEFORE INSERT ON signalpost.event_inbox EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+      ],
+      ['make a table beside the others', 'CREATE TABLE signalpost.mine ()'],
+      [
+        'replace the function',
+        `CREATE OR REPLACE FUNCTION signalpost.publish_event(text, text, text, json, json, text, timestamptz) RETURNS void LANGUAGE sql AS ''`,
+      ],
+      ['take the function away', 'DROP FUNCTION signalpost.publish_event'],
+      ['make a schema', 'CREATE SCHEMA more'],
+      ['make a role', 'CREATE ROLE more'],
+      ['read files of the server', `SELECT pg_read_file('postgresql.conf')`],
+    ])('cannot %s', async (_what, statement) => {
+      await refused(statement);
     });
 
     it('cannot make the function call one of its own, with the rights of its owner', async () => {

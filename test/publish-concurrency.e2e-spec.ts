@@ -78,6 +78,25 @@ describe('many publishers over two processes', () => {
     }
   }, 60_000);
 
+  it('keep the order of ids when the clock of the database goes back', async () => {
+    const before = (await publishTo(services[0], operationEvent('collect.pending', 'op_1'))).body as PublishedEvent;
+    // As an account is left by a clock that was an hour ahead.
+    const aheadMs = Date.now() + 3_600_000;
+    await services[0].dataSource.query('UPDATE signalpost.ledgers SET last_event_ms = $2 WHERE account_id = $1', [
+      decodeId('acct', account.id),
+      aheadMs,
+    ]);
+    const poller = new ListPoller(services[1], key, before.id);
+    for (let n = 0; n < 6; n++) await publishTo(services[n % 2]!, operationEvent('collect.failed', 'op_1'));
+    await poller.stop();
+    const told = await events();
+    expectGapFree(told);
+    expect(poller.seen).toEqual(told.map(({ id }) => id));
+    expect(Date.parse(told[1]!.created_at)).toBe(aheadMs + 1);
+    // The time of what happened is not touched by it, nor is any of them stale.
+    expect(told.map(({ operation }) => operation!.stale)).toEqual(told.map(() => false));
+  });
+
   it('agree on one operation that both change at once: each version once, each previous status the one before', async () => {
     const types = ['collect.pending', 'collect.failed', 'collect.succeeded'];
     for (let round = 0; round < 15; round++) {

@@ -212,7 +212,7 @@ describe('the order of arrival', () => {
           const given: OperationReport = { ...full, status: event.status, amount: event.amount };
           const { state: next } = applyReport(state, given, acceptedAtMs + aheadMs, acceptedAtMs);
           expect(next.updatedAtMs).toBeLessThanOrEqual(acceptedAtMs);
-          if (state !== null) expect(next.updatedAtMs).toBeGreaterThanOrEqual((state).updatedAtMs);
+          if (state !== null) expect(next.updatedAtMs).toBeGreaterThanOrEqual(state.updatedAtMs);
           state = next;
         }
       }),
