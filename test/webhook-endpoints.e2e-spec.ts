@@ -229,7 +229,18 @@ describe('/v1/webhook-endpoints', () => {
   it('disables and enables with reason, time, lane and count', async () => {
     const { id } = await created();
     const disabled = await call('patch', `/${id}`).send({ status: 'disabled' }).expect(200);
-    expect(disabled.body).toMatchObject({ status: 'disabled', disabled_reason: 'manual' });
+    expect(disabled.body).toMatchObject({
+      status: 'disabled',
+      disabled_reason: 'manual',
+      disabled_at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    });
+    // An event is for what the service decides by itself; whoever disables by hand knows it.
+    const told = await service.dataSource.query<object[]>(
+      `SELECT input::text FROM signalpost.event_inbox WHERE input::text LIKE $1
+       UNION ALL SELECT body FROM signalpost.events WHERE body LIKE $1`,
+      [`%${id}%`],
+    );
+    expect(told).toEqual([]);
     expect(disabled.body).not.toHaveProperty('recoverable_count');
     expect(disabled.body).not.toHaveProperty('recoverable_since');
     // A new epoch: what was unfinished is skipped, and enabling never revives it.

@@ -71,7 +71,7 @@ const SYSTEM_SCHEMAS: Record<string, object> = {
   'webhook_endpoint.disabled': closed({
     endpoint_id: text('Id of the endpoint.'),
     url: text('Its URL.'),
-    reason: { type: 'string', enum: ['manual', 'gone', 'failing'], description: 'Why it was disabled.' },
+    reason: { type: 'string', enum: ['gone', 'failing'], description: 'A 410, or a day of failures.' },
     failing_since: { type: ['string', 'null'], format: 'date-time', description: 'When its run of failures began.' },
     unfinished: { type: 'integer', minimum: 0, description: 'Deliveries that were skipped by it.' },
   }),

@@ -79,7 +79,9 @@ export class WebhookEndpointsController {
   @Patch(':id')
   @ApiOperation({
     summary: 'Change a webhook endpoint',
-    description: 'Arrays and objects are replaced whole; null clears. Enabling sends nothing by itself.',
+    description:
+      'Arrays and objects are replaced whole; null clears. Enabling sends nothing by itself. Disabling by hand makes a ' +
+      'log and no event: `webhook_endpoint.disabled` tells of what the service decides.',
   })
   @ApiOkResponse({ type: UpdatedWebhookEndpointResponse })
   @Access({ kinds: SECRET_ROUTE, scope: 'webhooks:write', errors: ['not_found'] })
