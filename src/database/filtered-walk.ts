@@ -6,73 +6,91 @@ export interface KeyRange<K> {
   readonly until: K;
 }
 
-/** One way through a list: an ordered index scan that one filter drives, with the other filters as conditions. */
-export interface Scan<K, R> {
-  /** Up to `count` rows of the range that pass all filters, in order. */
-  read(range: KeyRange<K>, count: number): Promise<R[]>;
-  /** The key of the last of about `rows` entries of its index; null: it ends before. */
-  edge(range: KeyRange<K>, rows: number): Promise<K | null>;
-}
-
 /** Which way a list is read. */
 export interface WalkDirection<K> {
-  /** The range up to the edge, in this direction, and what is left beyond it. */
+  /** The range up to the key, which is in it, and what is left beyond it. */
   cut(range: KeyRange<K>, edge: K): readonly [near: KeyRange<K>, beyond: KeyRange<K>];
-  isFurther(edge: K, than: K): boolean;
+}
+
+/** What one step found in the part of the range that it went through. */
+export interface Step<K, R> {
+  readonly rows: readonly R[];
+  /** What is left of the range; null: nothing. */
+  readonly beyond: KeyRange<K> | null;
+}
+
+/** One way through a list that one filter drives, with the other filters as conditions. */
+export interface Scan<K, R> {
+  /**
+   * Goes through the beginning of the range: `length` entries of its index, or however much an index gives at once.
+   * Up to `count` rows that pass all filters, in order; null when this way is of no use here.
+   */
+  step(range: KeyRange<K>, length: number, count: number): Promise<Step<K, R> | null>;
+}
+
+/** The reads of a scan over an ordered index. */
+export interface OrderedReads<K, R> {
+  /** Up to `count` rows of the range that pass all filters, in order. */
+  read(range: KeyRange<K>, count: number): Promise<R[]>;
+  /** The key of the last of about `length` entries of the index; null: it ends before. */
+  edge(range: KeyRange<K>, length: number): Promise<K | null>;
+}
+
+/** A scan over an ordered index: finds where the step ends, then reads up to there. */
+export function orderedScan<K, R>(reads: OrderedReads<K, R>, direction: WalkDirection<K>): Scan<K, R> {
+  return {
+    async step(range, length, count) {
+      const edge = await reads.edge(range, length);
+      if (edge === null) return { rows: await reads.read(range, count), beyond: null };
+      const [near, beyond] = direction.cut(range, edge);
+      return { rows: await reads.read(near, count), beyond };
+    },
+  };
 }
 
 /** Index entries of each scan that are looked at in the first rounds, and of the best one in each further step. */
-const ROUNDS = [300, 3_000];
-const STEP = 30_000;
+export const FIRST_ROUND = 300;
+const SECOND_ROUND = 3_000;
+export const LONG_STEP = 30_000;
 const MAX_STEPS = 100;
 
 /**
- * Up to `count` rows that pass all filters. In the first rounds every scan takes a step of bounded length, the most
- * selective first, until one fills the page or comes to its end. Then the one that came furthest, for its filter left
- * out the most, goes on step by step.
+ * Up to `count` rows that pass all filters. In the first rounds every scan takes a step of bounded length until one
+ * fills the page or comes to its end. Then the ordered one that came furthest, for its filter left out the most, goes
+ * on step by step; the others, which jump, are tried before each.
  * @throws AppError 503 when the steps are used up.
  */
 export async function walk<K, R>(
-  scans: readonly Scan<K, R>[],
+  ordered: readonly Scan<K, R>[],
+  jumping: readonly Scan<K, R>[],
   range: KeyRange<K>,
   count: number,
-  direction: WalkDirection<K>,
+  isFurther: (rest: KeyRange<K>, than: KeyRange<K>) => boolean,
 ): Promise<R[]> {
   const rows: R[] = [];
   let rest = range;
-  let best = scans[0]!;
-  for (const length of [...ROUNDS, ...Array<number>(MAX_STEPS).fill(STEP)]) {
-    const isRound = length < STEP;
+  let best = ordered[0]!;
+  const take = (step: Step<K, R>): boolean => {
+    rows.push(...step.rows);
+    if (step.beyond !== null) rest = step.beyond;
+    return step.beyond === null || rows.length >= count;
+  };
+  for (const length of [FIRST_ROUND, SECOND_ROUND]) {
     let furthest: Step<K, R> | null = null;
-    for (const scan of isRound ? scans : [best]) {
-      const taken = await step(scan, rest, length, count - rows.length, direction);
-      if (taken.edge === null || taken.rows.length >= count - rows.length) return [...rows, ...taken.rows];
-      if (furthest === null || direction.isFurther(taken.edge, furthest.edge!)) {
-        furthest = taken;
-        best = scan;
-      }
+    for (const scan of [...ordered, ...jumping]) {
+      const step = await scan.step(rest, length, count - rows.length);
+      if (step === null) continue;
+      if (step.beyond === null || step.rows.length >= count - rows.length) return [...rows, ...step.rows];
+      if (furthest !== null && !isFurther(step.beyond, furthest.beyond!)) continue;
+      furthest = step;
+      if (ordered.includes(scan)) best = scan;
     }
-    rows.push(...furthest!.rows);
-    rest = furthest!.beyond;
+    if (furthest !== null && take(furthest)) return rows;
+  }
+  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+    let step: Step<K, R> | null = null;
+    for (const scan of [...jumping, best]) step ??= await scan.step(rest, LONG_STEP, count - rows.length);
+    if (take(step!)) return rows;
   }
   throw new AppError('unavailable', 'This search takes too long; narrow its time interval.');
-}
-
-interface Step<K, R> {
-  readonly rows: R[];
-  /** Null: the scan came to its end. */
-  readonly edge: K | null;
-  readonly beyond: KeyRange<K>;
-}
-
-async function step<K, R>(
-  scan: Scan<K, R>,
-  range: KeyRange<K>,
-  length: number,
-  count: number,
-  direction: WalkDirection<K>,
-): Promise<Step<K, R>> {
-  const edge = await scan.edge(range, length);
-  const [near, beyond] = edge === null ? [range, range] : direction.cut(range, edge);
-  return { rows: await scan.read(near, count), edge, beyond };
 }

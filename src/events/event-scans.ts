@@ -20,7 +20,8 @@ export type EventValue =
   | 'occurredAfter'
   | 'occurredBefore'
   | 'deliveryStatuses'
-  | 'nearOccurred';
+  | 'nearOccurred'
+  | 'question';
 
 export type Placeholder = (value: EventValue) => string;
 export type Order = 'ASC' | 'DESC';

@@ -1,3 +1,4 @@
+import { indexedWords } from '../database/word-index.js';
 import { hasDelivery, withTenant } from '../deliveries/delivery-rows.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
 import { deliveredEvents, type DeliveryParts } from './delivered-events.js';
@@ -51,6 +52,34 @@ export function deliveredStatement(
     const near = remainder === 'none' ? `${ids} ORDER BY f.event_id ${order} LIMIT ${p('limit')}` : ids;
     return `SELECT ${COLUMNS} FROM (${near}) AS wanted JOIN signalpost.events e ON ${tenant(p)} AND e.id = wanted.event_id
       WHERE true ${remaining(remainder, p)} ORDER BY e.id ${order} LIMIT ${p('limit')}`;
+  });
+}
+
+/** So many hits of words are judged; with more the words are frequent, and walking meets them soon. */
+export const MOST_HITS = 5_000;
+
+/**
+ * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
+ * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
+ * keep the planner, which cannot know how frequent a word is, from any other index.
+ */
+export function wordsStatement(
+  order: Order,
+  remainder: 'columns' | 'columns and deliveries',
+): ShapedStatement<EventValue> {
+  return shapes.get(`events.words.${remainder}.${order}`, (p) => {
+    const tail = `ORDER BY h.id ${order} LIMIT ${p('limit')}`;
+    return `WITH hits AS MATERIALIZED (
+        SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
+        WHERE ${indexedWords('e')} @@ ${p('question')}::tsquery AND (e.account_id = ${p('accountId')}) IS TRUE
+          AND (e.mode = ${p('mode')}) IS TRUE AND ${inRange(p)} LIMIT ${MOST_HITS + 1}
+      )
+      SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
+      LEFT JOIN (
+        SELECT e.* FROM (SELECT h.id FROM hits h WHERE h.passes ${tail}) AS h CROSS JOIN LATERAL (
+          SELECT ${COLUMNS} FROM signalpost.events e WHERE ${tenant(p)} AND e.id = h.id LIMIT 1
+        ) AS e
+      ) AS found ON true ORDER BY found.id ${order}`;
   });
 }
 

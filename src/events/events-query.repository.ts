@@ -1,12 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
+import { Clock } from '../common/clock.js';
 import { firstUuidAt } from '../common/ids.js';
 import type { Page } from '../common/pagination.js';
 import { lastUuid, uuidAfter } from '../logs/uuid-order.js';
 import { Database, type Statement } from '../database/database.js';
-import { type KeyRange, type Scan, walk, type WalkDirection } from '../database/filtered-walk.js';
+import {
+  FIRST_ROUND,
+  type KeyRange,
+  LONG_STEP,
+  type OrderedReads,
+  orderedScan,
+  type Scan,
+  walk,
+  type WalkDirection,
+} from '../database/filtered-walk.js';
+import { nearestMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
+import { everyTerm } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
 import { conditionsOf, type EventCondition, type EventFilters, filterValues } from './event-filters.js';
 import * as scans from './event-scans.js';
@@ -33,21 +45,25 @@ const DOWN: WalkDirection<string> = {
     { from: edge, until },
     { from, until: edge },
   ],
-  isFurther: (edge, than) => edge < than,
 };
 const UP: WalkDirection<string> = {
   cut: ({ from, until }, edge) => [
     { from, until: uuidAfter(edge) },
     { from: uuidAfter(edge), until },
   ],
-  isFurther: (edge, than) => edge > than,
 };
+
+/** Of several words so many are asked for one by one. */
+const MOST_TERMS_ALONE = 3;
 
 type EventValues = Record<scans.EventValue, unknown>;
 
 @Injectable()
 export class EventsQueryRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   /** The event's body; null when there is none of this id in the account and mode. */
   async findBody(tenant: Tenant, id: string, manager?: EntityManager): Promise<string | null> {
@@ -64,71 +80,101 @@ export class EventsQueryRepository {
     const range = rangeOf(filters, page);
     if (range.from >= range.until) return [];
     const conditions = conditionsOf(filters);
-    const values = valuesOf(tenant, filters);
+    const search: Search = { filters, conditions, values: valuesOf(tenant, filters), order };
     const ways = SCANS.filter(({ serves }) => serves(filters, conditions)).map(({ scan }) => scan);
-    const usable = ways.length > 0 ? ways : [scans.ALL];
-    const made = usable.map((scan) =>
-      scan === DELIVERED
-        ? this.deliveredScan(filters, conditions, values, order)
-        : this.eventScan(scan, conditions, values, order),
+    const made = (ways.length > 0 ? ways : [scans.ALL]).map((scan) =>
+      scan === DELIVERED ? this.deliveredReads(search) : this.eventReads(scan, search),
     );
     const exact = made.find(({ isExact }) => isExact);
     if (exact !== undefined) return exact.read(range, page.limit + 1);
-    return walk(made, range, page.limit + 1, order === 'DESC' ? DOWN : UP);
+    const ordered = made.map((reads) => orderedScan(reads, order === 'DESC' ? DOWN : UP));
+    const jumping = conditions.has('words') ? [this.wordsScan(search)] : [];
+    return walk(ordered, jumping, range, page.limit + 1, (rest, than) =>
+      order === 'DESC' ? rest.until < than.until : rest.from > than.from,
+    );
   }
 
-  private eventScan(scan: scans.EventScan, conditions: Conditions, values: EventValues, order: scans.Order): MadeScan {
+  private eventReads(scan: scans.EventScan, { conditions, values, order }: Search): EventReads {
     const rest = [...conditions].filter((condition) => !scan.covers.includes(condition));
     const remainder = rest.includes('delivery') ? 'columns and deliveries' : rest.length > 0 ? 'columns' : 'none';
     const page = statements.pageStatement(scan, order, remainder);
-    return this.scan(page, () => statements.edgeStatement(scan, order), values, {
-      // An external id has one event: there is nothing to walk.
-      isExact: remainder === 'none' || scan === scans.BY_EXTERNAL_ID,
-    });
+    // An external id has one event: there is nothing to walk.
+    const isExact = remainder === 'none' || scan === scans.BY_EXTERNAL_ID;
+    return this.reads(page, () => statements.edgeStatement(scan, order), values, isExact);
   }
 
-  private deliveredScan(
-    filters: EventFilters,
-    conditions: Conditions,
-    values: EventValues,
-    order: scans.Order,
-  ): MadeScan {
+  private deliveredReads({ filters, conditions, values, order }: Search): EventReads {
     const parts = deliveryPartsOf(filters);
-    const remainder = conditions.size > 1 ? 'columns' : 'none';
-    const page = statements.deliveredStatement(parts, order, remainder);
-    return this.scan(page, () => statements.deliveredEdgeStatement(parts, order), values, {
-      isExact: remainder === 'none',
-    });
+    const isExact = conditions.size === 1;
+    const page = statements.deliveredStatement(parts, order, isExact ? 'none' : 'columns');
+    return this.reads(page, () => statements.deliveredEdgeStatement(parts, order), values, isExact);
   }
 
-  private scan(
-    page: ShapedStatement<scans.EventValue>,
-    edgeOf: () => ShapedStatement<scans.EventValue>,
-    values: EventValues,
-    { isExact }: { isExact: boolean },
-  ): MadeScan {
+  private reads(page: EventStatement, edgeOf: () => EventStatement, values: EventValues, isExact: boolean): EventReads {
     return {
       isExact,
-      read: (range, limit) =>
-        this.database.rows<EventBody>(page.statement, page.valuesOf({ ...values, ...range, limit })),
-      edge: async (range, rows) => {
-        const edge = edgeOf();
-        const [row] = await this.database.rows<{ id: string }>(
-          edge.statement,
-          edge.valuesOf({ ...values, ...range, offset: rows - 1 }),
-        );
+      read: (range, limit) => this.rows<EventBody>(page, { ...values, ...range, limit }),
+      edge: async (range, length) => {
+        const [row] = await this.rows<{ id: string }>(edgeOf(), { ...values, ...range, offset: length - 1 });
         return row?.id ?? null;
       },
     };
   }
+
+  /**
+   * At first everything at once, by one word that is rare enough; once the first rounds have found little, a month at a
+   * time by all words together, for an index reads all there is of the beginning of a frequent word.
+   */
+  private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
+    const remainder = conditions.has('delivery') ? 'columns and deliveries' : 'columns';
+    const statement = statements.wordsStatement(order, remainder);
+    const ask = async (
+      terms: readonly string[],
+      range: KeyRange<string>,
+      limit: number,
+    ): Promise<EventBody[] | null> => {
+      const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, terms);
+      const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
+      return rows[0]!.hits > statements.MOST_HITS ? null : rows.filter(({ id }) => id !== null);
+    };
+    return {
+      step: async (range, length, limit) => {
+        if (length === FIRST_ROUND) {
+          for (const term of tellingFirst(filters.terms).slice(0, MOST_TERMS_ALONE)) {
+            const rows = await ask([term], range, limit);
+            if (rows !== null) return { rows, beyond: null };
+          }
+        }
+        if (length !== LONG_STEP) return null;
+        const near = nearestMonth(range, order === 'ASC', this.clock.now().getTime());
+        const rows = await ask(filters.terms, near, limit);
+        if (rows === null) return null;
+        const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
+        return { rows, beyond: beyond.from < beyond.until ? beyond : null };
+      },
+    };
+  }
+
+  private rows<R>(statement: EventStatement, values: EventValues): Promise<R[]> {
+    return this.database.rows<R>(statement.statement, statement.valuesOf(values));
+  }
 }
 
-type Conditions = ReadonlySet<EventCondition>;
+type EventStatement = ShapedStatement<scans.EventValue>;
 
-interface MadeScan extends Scan<string, EventBody> {
+interface Search {
+  readonly filters: EventFilters;
+  readonly conditions: Conditions;
+  readonly values: EventValues;
+  readonly order: scans.Order;
+}
+
+interface EventReads extends OrderedReads<string, EventBody> {
   /** Whether it answers all conditions by itself, so that nothing it reads is left out. */
   readonly isExact: boolean;
 }
+
+type Conditions = ReadonlySet<EventCondition>;
 
 /** Stands for the scan over deliveries, whose statements depend on the statuses. */
 const DELIVERED = 'delivered';
@@ -164,8 +210,14 @@ function rangeOf({ from, until, occurredAfter }: EventFilters, page: Page): KeyR
 function valuesOf({ accountId, mode }: Tenant, filters: EventFilters): EventValues {
   const { occurredBefore } = filters;
   return {
-    ...{ accountId, mode, from: null, until: null, limit: null, offset: null },
+    ...{ accountId, mode, from: null, until: null, limit: null, offset: null, question: null },
     ...filterValues(filters),
     nearOccurred: occurredBefore === null ? null : firstUuidAt(Date.parse(occurredBefore) + FUTURE_MS),
   };
+}
+
+/** Numbers tell more than words, and long words more than short ones. */
+function tellingFirst(terms: readonly string[]): string[] {
+  const weight = (term: string): number => term.length + (/\d/.test(term) ? 100 : 0);
+  return [...terms].sort((a, b) => weight(b) - weight(a));
 }
