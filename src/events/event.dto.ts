@@ -9,7 +9,8 @@ import {
   StringField,
   TimeField,
 } from '../common/fields.js';
-import { OPERATION_STATUSES, OperationStateResponse } from './operations.dto.js';
+import { OPERATION_STATUSES } from './operation-traits.js';
+import { OperationStateResponse } from './operations.dto.js';
 
 /** The operation as the event left it, or, when the event is stale, as it was reported. */
 export class EventOperationResponse extends OperationStateResponse {

@@ -6,7 +6,7 @@ import { toIdInterval } from '../common/id-interval.js';
 import { assertInterval } from '../common/interval.js';
 import { PageQuery } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
-import { OPERATION_KINDS, OPERATION_STATUSES } from './operations.dto.js';
+import { OPERATION_KINDS, OPERATION_STATUSES } from './operation-traits.js';
 import type { EventFilters } from './event-filters.js';
 
 const filter = { example: null, optional: true, isArray: true, maxItems: 20 };
@@ -76,8 +76,8 @@ export function toEventFilters(query: Omit<EventsQuery, keyof PageQuery>, startM
     operationIds: [...new Set(query.operation_id)],
     operationKinds: query.operation_kind ?? [],
     operationStatuses: query.operation_status ?? [],
-    references: query.reference ?? [],
-    externalIds: query.external_id ?? [],
+    references: [...new Set(query.reference)],
+    externalIds: [...new Set(query.external_id)],
     terms: query.q === undefined ? [] : searchTerms(query.q),
     occurredAfter: query.occurred_after ?? null,
     occurredBefore: query.occurred_before ?? null,

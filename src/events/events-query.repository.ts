@@ -18,7 +18,7 @@ import {
 } from '../database/filtered-walk.js';
 import { nearestMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
-import { everyTerm } from '../database/word-index.js';
+import { everyTerm, tellingFirst } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
 import { conditionsOf, type EventCondition, type EventFilters, filterValues } from './event-filters.js';
 import * as scans from './event-scans.js';
@@ -52,9 +52,6 @@ const UP: WalkDirection<string> = {
     { from: uuidAfter(edge), until },
   ],
 };
-
-/** Of several words so many are asked for one by one. */
-const MOST_TERMS_ALONE = 3;
 
 type EventValues = Record<scans.EventValue, unknown>;
 
@@ -140,7 +137,7 @@ export class EventsQueryRepository {
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
-          for (const term of tellingFirst(filters.terms).slice(0, MOST_TERMS_ALONE)) {
+          for (const term of tellingFirst(filters.terms)) {
             const rows = await ask([term], range, limit);
             if (rows !== null) return { rows, beyond: null };
           }
@@ -214,10 +211,4 @@ function valuesOf({ accountId, mode }: Tenant, filters: EventFilters): EventValu
     ...filterValues(filters),
     nearOccurred: occurredBefore === null ? null : firstUuidAt(Date.parse(occurredBefore) + FUTURE_MS),
   };
-}
-
-/** Numbers tell more than words, and long words more than short ones. */
-function tellingFirst(terms: readonly string[]): string[] {
-  const weight = (term: string): number => term.length + (/\d/.test(term) ? 100 : 0);
-  return [...terms].sort((a, b) => weight(b) - weight(a));
 }

@@ -12,10 +12,9 @@ import { encodeId, firstUuidAt } from '../common/ids.js';
 import { assertInterval } from '../common/interval.js';
 import { PageQuery } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
+import { OPERATION_KINDS, OPERATION_STATUSES } from './operation-traits.js';
 import type { OperationFilters, OperationRow } from './operations.repository.js';
 
-export const OPERATION_KINDS = ['payment', 'collect'] as const;
-export const OPERATION_STATUSES = ['pending', 'succeeded', 'failed', 'refunded', 'expired', 'cancelled'] as const;
 export const OPERATION_ID_PATTERN = /^[A-Za-z0-9._:-]{1,128}$/;
 
 const filter = { example: null, optional: true, isArray: true, maxItems: 20 };

@@ -2,8 +2,29 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../auth/caller.js';
 import { searchPattern } from '../common/search-text.js';
 import { Database, type Statement } from '../database/database.js';
-import { listStatement, Parameters } from '../database/parameters.js';
+import {
+  FIRST_ROUND,
+  type KeyRange,
+  type OrderedReads,
+  orderedScan,
+  type Scan,
+  walk,
+  type WalkDirection,
+} from '../database/filtered-walk.js';
+import type { ShapedStatement } from '../database/shaped-statement.js';
+import { everyTerm, tellingFirst } from '../database/word-index.js';
 import type { Customer } from './operation-state.js';
+import {
+  COLUMNS,
+  edgeStatement,
+  hitsStatement,
+  MOST_HITS,
+  type OperationScan,
+  type OperationValue,
+  type Order,
+  pageStatement,
+  PLACE,
+} from './operation-statements.js';
 
 export interface OperationRow {
   readonly id: string;
@@ -43,14 +64,18 @@ export interface OperationPage {
   readonly before: string | null;
 }
 
-const COLUMNS = `o.id, o.kind, o.status, o.version, o.amount, o.currency, o.reference, o.channel, o.customer,
-  o.cause_code, o.cause_description, o.metadata, o.last_event_id, o.created_at, o.updated_at`;
 const TENANT = 'o.account_id = $1 AND o.mode = $2';
 
 // One look-up by primary key.
 const FIND: Statement = {
   name: 'operations.find',
   text: `SELECT ${COLUMNS} FROM signalpost.operations o WHERE ${TENANT} AND o.id = $3 AND o.last_event_id >= $4`,
+};
+
+// The same.
+const FIND_PLACE: Statement = {
+  name: 'operations.find_place',
+  text: `SELECT ${PLACE}, o.id FROM signalpost.operations o WHERE ${TENANT} AND o.id = $3`,
 };
 
 @Injectable()
@@ -66,41 +91,120 @@ export class OperationsRepository {
 
   /**
    * Up to `page.limit` + 1 operations, newest first, or oldest first for `page.before`; none when the cursor is
-   * unknown. Index: operations_by_time, walked from the cursor's place, which the same statement looks up; it never
-   * moves, for an operation's `created_at` is its first event's.
+   * unknown. An operation never moves, for its `created_at` is its first event's.
+   * @throws AppError 503 when filters that have little in common would have to look at too much.
    */
-  list(tenant: Tenant, filters: OperationFilters, page: OperationPage): Promise<OperationRow[]> {
-    const parameters = new Parameters();
-    parameters.add(tenant.accountId);
-    parameters.add(tenant.mode);
-    const conditions = conditionsOf(filters, page, parameters);
-    const direction = page.before === null ? 'DESC' : 'ASC';
-    const text = `SELECT ${COLUMNS} FROM signalpost.operations o WHERE ${TENANT} AND ${conditions}
-      ORDER BY o.created_at ${direction}, o.id ${direction} LIMIT ${parameters.add(page.limit + 1)}`;
-    const used = [filters.kinds, filters.statuses, filters.references, filters.terms].filter(
-      ({ length }) => length > 0,
-    );
-    return this.database.rows(listStatement('operations.list', text, used.length), parameters.values);
+  async list(tenant: Tenant, filters: OperationFilters, page: OperationPage): Promise<OperationRow[]> {
+    const order = page.before === null ? 'DESC' : 'ASC';
+    const cursor = page.after ?? page.before;
+    const place = cursor === null ? null : await this.findPlace(tenant, cursor);
+    if (cursor !== null && place === null) return [];
+    const range = rangeOf(filters, page, place);
+    const values = valuesOf(tenant, filters, page);
+    const scan = filters.kinds.length + filters.statuses.length > 0 ? 'state' : 'time';
+    const reads = this.orderedReads(scan, values, order);
+    const isExact = filters.references.length + filters.terms.length === 0;
+    if (isExact) return reads.read(range, page.limit + 1);
+    const ordered = orderedScan(reads, order === 'DESC' ? DOWN : UP);
+    const jumping = this.hitsScan(filters, values, order);
+    return walk([ordered], [jumping], range, page.limit + 1, () => false);
+  }
+
+  private async findPlace({ accountId, mode }: Tenant, id: string): Promise<Place | null> {
+    const [row] = await this.database.rows<Place>(FIND_PLACE, [accountId, mode, id]);
+    return row ?? null;
+  }
+
+  private orderedReads(scan: OperationScan, values: OperationValues, order: Order): OrderedReads<Place, OperationRow> {
+    const page = pageStatement(scan, order);
+    // Downwards an edge is the last entry of its step, upwards the first of the next: a range's end is not in it.
+    const last = order === 'DESC' ? 1 : 0;
+    return {
+      read: (range, limit) => this.rows(page, { ...values, ...boundsOf(range), limit }),
+      edge: async (range, length) => {
+        const offset = length - last;
+        const [row] = await this.rows<Place>(edgeStatement(scan, order), { ...values, ...boundsOf(range), offset });
+        return row ?? null;
+      },
+    };
+  }
+
+  /** Everything at once where the reference or a word is rare. */
+  private hitsScan({ references, terms }: OperationFilters, values: OperationValues, order: Order): OperationsScan {
+    const owner = { accountId: String(values.accountId), mode: String(values.mode) };
+    const questions = tellingFirst(terms).map((term) => everyTerm(owner, [term]));
+    const leads = [
+      ...(references.length > 0 ? [{ statement: hitsStatement('reference', order), question: null }] : []),
+      ...questions.map((question) => ({ statement: hitsStatement('words', order), question })),
+    ];
+    return {
+      step: async (range, length, limit) => {
+        if (length !== FIRST_ROUND) return null;
+        for (const { statement, question } of leads) {
+          const given = { ...values, ...boundsOf(range), limit, question };
+          const rows = await this.rows<OperationRow & { hits: number }>(statement, given);
+          if (rows[0]!.hits <= MOST_HITS) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
+        }
+        return null;
+      },
+    };
+  }
+
+  private rows<R>(statement: ShapedStatement<OperationValue>, values: OperationValues): Promise<R[]> {
+    return this.database.rows<R>(statement.statement, statement.valuesOf(values));
   }
 }
 
-function conditionsOf(filters: OperationFilters, page: OperationPage, parameters: Parameters): string {
-  const parts: string[] = [`o.last_event_id >= ${parameters.add(filters.lastEventFrom)}`];
-  const oneOf = (column: string, values: readonly string[]): void => {
-    if (values.length > 0) parts.push(`${column} = ANY (${parameters.add(values)}::text[])`);
+/** A place in the list: a time, as PostgreSQL reads it, and an id within it. */
+interface Place {
+  readonly at: string;
+  readonly id: string;
+}
+type OperationValues = Record<OperationValue, unknown>;
+type OperationsScan = Scan<Place, OperationRow>;
+
+const DOWN: WalkDirection<Place> = {
+  cut: ({ from, until }, edge) => [
+    { from: edge, until },
+    { from, until: edge },
+  ],
+};
+const UP: WalkDirection<Place> = {
+  cut: ({ from, until }, edge) => [
+    { from, until: edge },
+    { from: edge, until },
+  ],
+};
+
+function rangeOf(
+  { createdAfter, createdBefore }: OperationFilters,
+  page: OperationPage,
+  place: Place | null,
+): KeyRange<Place> {
+  const start = { at: createdAfter ?? '-infinity', id: '' };
+  const end = { at: createdBefore ?? 'infinity', id: '' };
+  if (place === null) return { from: start, until: end };
+  const isLater = (one: Place, other: Place): boolean => {
+    if (other.at === '-infinity' || one.at === 'infinity') return true;
+    return Date.parse(one.at) >= Date.parse(other.at);
   };
-  const beyond = (sign: '<' | '>', cursor: string): void => {
-    const id = parameters.add(cursor);
-    parts.push(`(o.created_at, o.id) ${sign} ((SELECT c.created_at FROM signalpost.operations c
-      WHERE c.account_id = $1 AND c.mode = $2 AND c.id = ${id}), ${id})`);
+  if (page.before !== null) return { from: isLater(place, start) ? place : start, until: end };
+  return { from: start, until: isLater(end, place) && end.at !== place.at ? place : end };
+}
+
+function boundsOf({ from, until }: KeyRange<Place>) {
+  return { fromAt: from.at, fromId: from.id, untilAt: until.at, untilId: until.id };
+}
+
+function valuesOf({ accountId, mode }: Tenant, filters: OperationFilters, page: OperationPage): OperationValues {
+  const orNull = (values: readonly string[]): readonly string[] | null => (values.length > 0 ? values : null);
+  return {
+    ...{ accountId, mode, fromAt: null, fromId: null, untilAt: null, untilId: null },
+    ...{ cursor: page.before, limit: null, offset: null, question: null },
+    lastEventFrom: filters.lastEventFrom,
+    kinds: orNull(filters.kinds),
+    statuses: orNull(filters.statuses),
+    references: orNull(filters.references),
+    patterns: filters.terms.map(searchPattern),
   };
-  if (page.after !== null) beyond('<', page.after);
-  if (page.before !== null) beyond('>', page.before);
-  oneOf('o.kind', filters.kinds);
-  oneOf('o.status', filters.statuses);
-  oneOf('o.reference', filters.references);
-  for (const term of filters.terms) parts.push(`o.search LIKE ${parameters.add(searchPattern(term))}`);
-  if (filters.createdAfter !== null) parts.push(`o.created_at >= ${parameters.add(filters.createdAfter)}`);
-  if (filters.createdBefore !== null) parts.push(`o.created_at < ${parameters.add(filters.createdBefore)}`);
-  return parts.join(' AND ');
 }

@@ -1,6 +1,7 @@
 import { CLIENT_TOKEN_EXAMPLE } from '../../auth/access.decorator.js';
 import { EnumField, IntegerField, StringField, TimeField } from '../../common/fields.js';
-import { OPERATION_KINDS, OPERATION_STATUSES, type OperationResponse } from '../operations.dto.js';
+import { OPERATION_KINDS, OPERATION_STATUSES } from '../operation-traits.js';
+import type { OperationResponse } from '../operations.dto.js';
 
 export class CreateClientTokenBody {
   @IntegerField({

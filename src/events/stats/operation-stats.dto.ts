@@ -1,5 +1,5 @@
 import { ArrayField, EnumField, IntegerField, StringField, TimeField } from '../../common/fields.js';
-import { OPERATION_KINDS, OPERATION_STATUSES } from '../operations.dto.js';
+import { OPERATION_KINDS, OPERATION_STATUSES } from '../operation-traits.js';
 import type { OperationStatsRow } from './operation-stats.repository.js';
 import { STATS_PERIODS, type StatsPeriod } from './stats-periods.js';
 
