@@ -4,20 +4,8 @@ import type { Tenant } from '../auth/caller.js';
 import type { Page } from '../common/pagination.js';
 import { Database, type Statement } from '../database/database.js';
 import * as sql from './delivery-rows.js';
-import { deliveryListStatement, toListValues } from './delivery-list.js';
-import type { DeliveryRow, DeliveryStatus } from './delivery-rows.js';
-
-/** Values of one filter mean or, different filters mean and; an empty list filters nothing. Ids are uuids. */
-export interface DeliveryFilters {
-  readonly endpointIds: readonly string[];
-  readonly eventIds: readonly string[];
-  readonly operationIds: readonly string[];
-  readonly statuses: readonly DeliveryStatus[];
-  /** The smallest id that is given: the retention, or a later time. */
-  readonly from: string;
-  /** The id before which all lie; null: no end. */
-  readonly until: string | null;
-}
+import { type DeliveryFilters, deliveryListStatement, toListValues } from './delivery-list.js';
+import type { DeliveryRow } from './delivery-rows.js';
 
 // Primary keys, of both tables.
 const FIND_ALL: Statement = {

@@ -12,7 +12,7 @@ import {
 import { toIdInterval } from '../common/id-interval.js';
 import { decodeId, encodeId, encodeIdOrNull, uuidTime } from '../common/ids.js';
 import { PageQuery } from '../common/pagination.js';
-import type { DeliveryFilters } from './deliveries-query.repository.js';
+import type { DeliveryFilters } from './delivery-list.js';
 import { DELIVERY_STATUSES, type AttemptRow, type DeliveryRow, type DeliveryStatus } from './delivery-rows.js';
 
 const MODES = ['test', 'live'] as const;

@@ -7,7 +7,8 @@ import { uuidTime } from '../common/ids.js';
 import { type ListResponse, type Page, toList, toPage } from '../common/pagination.js';
 import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
-import { DeliveriesQueryRepository, type DeliveryFilters } from './deliveries-query.repository.js';
+import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
+import type { DeliveryFilters } from './delivery-list.js';
 import {
   DeliveriesQuery,
   type DeliveryResponse,

@@ -2,9 +2,20 @@ import type { Tenant } from '../auth/caller.js';
 import type { Page } from '../common/pagination.js';
 import { lastUuid, uuidAfter } from '../logs/uuid-order.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
-import type { DeliveryFilters } from './deliveries-query.repository.js';
 import * as sql from './delivery-rows.js';
 import type { DeliveryStatus } from './delivery-rows.js';
+
+/** Values of one filter mean or, different filters mean and; an empty list filters nothing. Ids are uuids. */
+export interface DeliveryFilters {
+  readonly endpointIds: readonly string[];
+  readonly eventIds: readonly string[];
+  readonly operationIds: readonly string[];
+  readonly statuses: readonly DeliveryStatus[];
+  /** The smallest id that is given: the retention, or a later time. */
+  readonly from: string;
+  /** The id before which all lie; null: no end. */
+  readonly until: string | null;
+}
 
 interface ListValues {
   readonly accountId: string;
