@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 
-const BENCHES = ['pipeline', 'keys', 'log-search', 'ingest'];
+const BENCHES = ['pipeline', 'keys', 'log-search', 'ingest', 'history'];
 
 prepare();
 const wanted = process.argv.slice(2);
