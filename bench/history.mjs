@@ -74,7 +74,7 @@ async function measure(size) {
   let service;
   const pool = new pg.Pool({ connectionString: database.url, max: 5 });
   try {
-    service = await startService({ DATABASE_URL: database.url, ROLE: 'api', DATABASE_POOL_SIZE: '2' });
+    service = await startService({ DATABASE_URL: database.url, ROLE: 'api', DATABASE_POOL_SIZE: '4' });
     const api = client(service.origin, 1);
     const accounts = [];
     for (let n = 0; n < 5; n++) accounts.push(await makeAccount(api, service.adminKey));

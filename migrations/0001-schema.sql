@@ -102,9 +102,11 @@ CREATE TABLE signalpost.events (
   PRIMARY KEY (account_id, mode, id)
 ) PARTITION BY RANGE (id);
 -- Serves type, kind and status, alone and together: a reader finds the combinations that an account has by jumping from
--- one to the next, then reads each in the order of ids.
+-- one to the next, then reads each in the order of ids. For predicates that are true of every row, see
+-- pending_deliveries_due.
 CREATE INDEX events_by_type
-  ON signalpost.events (account_id, mode, type, coalesce(operation_kind, ''), coalesce(operation_status, ''), id);
+  ON signalpost.events (account_id, mode, type, coalesce(operation_kind, ''), coalesce(operation_status, ''), id)
+  WHERE type IS NOT NULL;
 CREATE INDEX events_by_reference ON signalpost.events (account_id, mode, reference, id) WHERE reference IS NOT NULL;
 -- Events accepted more than ten minutes after they happened. All others lie, by their ids, within ten minutes of
 -- `occurred_at`, so that a bound on that is one on ids.
@@ -136,7 +138,8 @@ CREATE TABLE signalpost.operations (
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 70);
 CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id);
-CREATE INDEX operations_by_state ON signalpost.operations (account_id, mode, kind, status, created_at, id);
+CREATE INDEX operations_by_state ON signalpost.operations (account_id, mode, kind, status, created_at, id)
+  WHERE kind IS NOT NULL;
 
 -- How many operations there are and what they sum up to, by the hour and by the day (UTC) in which they were created,
 -- kind, current status and currency ('': none). Written by publish_events and expire_operations alone, under the
@@ -360,7 +363,8 @@ CREATE TABLE signalpost.deliveries (
   PRIMARY KEY (account_id, mode, id),
   CHECK ((status = 'succeeded') = (status_reason IS NULL))
 ) PARTITION BY RANGE (id);
-CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, endpoint_id, status, id);
+CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, endpoint_id, status, id)
+  WHERE endpoint_id IS NOT NULL;
 CREATE INDEX deliveries_unsuccessful ON signalpost.deliveries (account_id, mode, status, id) WHERE status <> 'succeeded';
 CREATE INDEX deliveries_resent ON signalpost.deliveries (account_id, mode, event_id) WHERE trigger <> 'event';
 

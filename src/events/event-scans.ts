@@ -63,9 +63,10 @@ export const BY_EXTERNAL_ID: EventScan = {
   covers: ['external'],
   branches: (p) => [
     {
-      wanted: `(SELECT x.event_id FROM unnest(${p('externalIds')}::text[]) AS given (value)
-        JOIN signalpost.external_ids x
-          ON x.account_id = ${p('accountId')} AND x.mode = ${p('mode')} AND x.external_id = given.value) AS wanted`,
+      wanted: `unnest(${p('externalIds')}::text[]) AS given (value) CROSS JOIN LATERAL (
+        SELECT x.event_id FROM signalpost.external_ids x
+        WHERE x.account_id = ${p('accountId')} AND x.mode = ${p('mode')} AND x.external_id = given.value LIMIT 1
+      ) AS wanted`,
       where: 'e.id = wanted.event_id',
     },
   ],
@@ -114,11 +115,11 @@ export const BY_TRAITS: EventScan = {
   tables: (p) =>
     wantedTraits(
       `known AS (
-        (SELECT ${TRAITS} FROM signalpost.events e WHERE ${tenant(p)} ${NEXT_TRAITS})
+        (SELECT ${TRAITS} FROM signalpost.events e WHERE ${tenant(p)} AND e.type > '' ${NEXT_TRAITS})
         UNION ALL
         SELECT following.* FROM known k CROSS JOIN LATERAL (
           SELECT ${TRAITS} FROM signalpost.events e
-          WHERE ${tenant(p)}
+          WHERE ${tenant(p)} AND e.type >= k.type
             AND (e.type, coalesce(e.operation_kind, ''), coalesce(e.operation_status, '')) > (k.type, k.kind, k.status)
           ${NEXT_TRAITS}
         ) AS following
