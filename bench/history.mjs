@@ -117,8 +117,8 @@ async function makeAccount(api, adminKey) {
 }
 
 async function time(api, account, list, filter, place) {
-  const { encodeId, firstUuidAt } = await import('../dist/src/common/ids.js');
-  const cursor = encodeId('evt', firstUuidAt(Date.now() - (DAYS - 90) * 86_400_000));
+  const { encodeId, newUuid } = await import('../dist/src/common/ids.js');
+  const cursor = encodeId('evt', newUuid(Date.now() - (DAYS - 90) * 86_400_000));
   const deep = place === 'deep' ? `&starting_after=${cursor}` : '';
   const path = `/v1/${list}?${filter.replace('@', account.endpoint)}${deep}`;
   const times = [];
