@@ -166,6 +166,8 @@ CREATE TABLE signalpost.external_ids (
   content_hash bytea NOT NULL,
   PRIMARY KEY (account_id, mode, external_id)
 );
+-- For retention alone, over all accounts; ids of events rise with time, so it is written at its end only.
+CREATE INDEX external_ids_by_age ON signalpost.external_ids (event_id);
 
 -- What a request with an Idempotency-Key answered, for 30 days. Publishing keeps the ids of its events instead of a body.
 CREATE TABLE signalpost.idempotency_keys (

@@ -12,6 +12,7 @@ export const FUNCTION_FILES = [
   'functions/read_ingest_snapshot.sql',
   'functions/publish_events.sql',
   'functions/publish_event.sql',
+  'functions/expire_operations.sql',
   'functions/claim_deliveries.sql',
   'functions/count_attempts.sql',
   'functions/settle_deliveries.sql',

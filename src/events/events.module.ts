@@ -29,6 +29,7 @@ import { EventPublisher } from './publisher.js';
 import { RedeliverController } from './redeliver.controller.js';
 import { RedeliveryService } from './redelivery.service.js';
 import { EventStreamModule } from './stream/event-stream.module.js';
+import { RetentionModule } from './retention/retention.module.js';
 import { OperationStatsModule } from './stats/operation-stats.module.js';
 import { TimelineRepository } from './timeline.repository.js';
 import { TimelineService } from './timeline.service.js';
@@ -42,6 +43,7 @@ import { TimelineService } from './timeline.service.js';
     EventStreamModule,
     LogsModule,
     OperationStatsModule,
+    RetentionModule,
     WebhooksModule,
   ],
   controllers: [

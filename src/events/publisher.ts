@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
+import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { isRefusedValue, isTransient } from '../database/sql-errors.js';
 import { LaneSignals } from '../deliveries/lane-signals.js';
@@ -8,6 +9,7 @@ import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
 import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
 import { publishArguments, writesNothing } from './publish-arguments.js';
 import { assembleBody, planPublish, type PlannedOutcome, type PublishPlan } from './publish-plan.js';
+import { touchesExpiring } from './retention/expiring-operations.js';
 import { snapshotRequest } from './snapshot-request.js';
 
 /** How many commits may be under way at once; more connections only wait for each other (measured). */
@@ -46,6 +48,7 @@ export class EventPublisher implements OnApplicationShutdown {
     private readonly repository: IngestRepository,
     private readonly database: Database,
     private readonly lanes: LaneSignals,
+    private readonly config: AppConfig,
   ) {}
 
   /** Resolves once the unit's events are committed; rejects when that cannot be said. */
@@ -146,6 +149,7 @@ export class EventPublisher implements OnApplicationShutdown {
   private async write(units: PublishUnit[]): Promise<WrittenPlan> {
     const plan = planPublish(units, await this.repository.readSnapshot(snapshotRequest(units)));
     if (writesNothing(plan)) return { plan, receipt: null };
+    if (touchesExpiring(plan, this.config.retentionDays)) return this.writeLocked(units);
     try {
       const receipt = await this.repository.publish(publishArguments(plan));
       if (receipt !== null) return { plan, receipt };
