@@ -205,6 +205,41 @@ describe('Logs', () => {
     expect((await wrongFields(query)).map((name) => name.replace('[0]', ''))).toEqual([field.replace('[0]', '')]);
   });
 
+  describe.each(['/v1/logs', '/v1/logs/export', '/v1/logs/stream', '/v1/admin/logs'])('wrong input to %s', (path) => {
+    it.each([
+      ['q=', 'q'],
+      ['q=%00', 'q'],
+      ['q=%26%7C%21%28%29%3A%2A%27', 'q'],
+      [`q=${'a'.repeat(10_000)}`, 'q'],
+      [`q=${Array.from({ length: 21 }, (_, n) => `w${n}x`).join('+')}`, 'q'],
+      ['created_after=2026-01-02T00:00:00Z&created_before=2026-01-01T00:00:00Z', 'created_before'],
+      ['occurred_after=9999-12-31T23:59:59Z&occurred_before=0001-01-01T00:00:00Z', 'occurred_before'],
+      ['created_after=2026-02-30T00:00:00Z', 'created_after'],
+      ['created_before=soon', 'created_before'],
+      ['endpoint_id=we_00000000000000000000000001', 'endpoint_id'],
+      [Array.from({ length: 21 }, (_, n) => `action=a${n}`).join('&'), 'action'],
+    ])('%.60s is told to be wrong, naming %s', async (query, field) => {
+      const by = path.includes('admin') ? service.adminKey : key;
+      const { body } = await service.call('get', `${path}?${query}`, { key: by }).expect(422);
+      expect(body.errors[0].field.split('[')[0]).toBe(field);
+    });
+  });
+
+  it.each([
+    'created_after=0001-01-01T00:00:00Z&created_before=0001-01-02T00:00:00Z&q=note',
+    'created_after=9999-12-31T00:00:00Z&status=info',
+    'occurred_after=0001-01-01T00:00:00Z&occurred_before=0001-01-02T00:00:00Z&q=note',
+    'occurred_after=9999-12-30T00:00:00Z&occurred_before=9999-12-31T00:00:00Z',
+    `q=${'%F0%9D%92%B3'.repeat(100)}`,
+    `q=${'%EF%B7%BA'.repeat(150)}`,
+    `action=${encodeURIComponent(`'\\:*&|!()`)}&request_id=${encodeURIComponent(`a' b`)}`,
+    `starting_after=log_7zzzzzzzzzzzzzzzzzzzzzzzzz&q=absent`,
+    `ending_before=log_00000000000000000000000000&q=absent`,
+  ])('the ends of what can be asked are answered: %.80s', async (query) => {
+    await note({});
+    expect((await list(query)).data).toEqual([]);
+  });
+
   it('finds what lies behind more rows than one step looks at, both ways', async () => {
     const [oldest] = await write([{ description: 'needle old' }]);
     for (let chunk = 0; chunk < 8; chunk += 1) await write(Array.from({ length: 1_000 }, () => ({})));

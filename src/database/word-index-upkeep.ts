@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
+import { RepeatedWarning } from '../common/repeated-warning.js';
 import { Database, type Statement } from './database.js';
 import { neededPartitions } from './partitions.js';
 import { Singleton } from './singleton.js';
@@ -27,14 +28,17 @@ const CLEAN: Statement = {
  */
 @Injectable()
 export class WordIndexUpkeep {
-  private readonly logger = new Logger(WordIndexUpkeep.name);
+  private readonly warning: RepeatedWarning;
   private isRunning = false;
 
   constructor(
     private readonly database: Database,
     private readonly singleton: Singleton,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    const logger = new Logger(WordIndexUpkeep.name);
+    this.warning = new RepeatedWarning((message) => logger.warn(message), clock);
+  }
 
   /** How many pages were pending, in the months that may be written to. */
   async runOnce(now: Date): Promise<{ pages: number }> {
@@ -49,8 +53,9 @@ export class WordIndexUpkeep {
     this.isRunning = true;
     try {
       await this.singleton.run('word-index', () => this.runOnce(this.clock.now()));
+      this.warning.clear();
     } catch (error) {
-      this.logger.warn(`Word indexes wait for the next second: ${(error as Error).message}`);
+      this.warning.warn(`Word indexes wait for the next second: ${(error as Error).message}`);
     } finally {
       this.isRunning = false;
     }

@@ -5,6 +5,7 @@ import type { Caller } from '../auth/caller.js';
 import { Clock } from '../common/clock.js';
 import { NIL_ACCOUNT } from '../common/ids.js';
 import { Metrics } from '../common/metrics/metrics.js';
+import { RepeatedWarning } from '../common/repeated-warning.js';
 import { describeRequest } from './descriptions.js';
 import { logActorOf } from './log.js';
 import { LogWriter, type NewLog } from './log-writer.js';
@@ -41,7 +42,7 @@ const WRONG_DATA = /^2[23]/;
  */
 @Injectable()
 export class RequestLogger implements OnApplicationShutdown {
-  private readonly logger = new Logger(RequestLogger.name);
+  private readonly warning: RepeatedWarning;
   private held: NewLog[] = [];
   private flushing: Promise<number> | null = null;
   private readonly dropped: Counter;
@@ -51,6 +52,8 @@ export class RequestLogger implements OnApplicationShutdown {
     private readonly clock: Clock,
     metrics: Metrics,
   ) {
+    const logger = new Logger(RequestLogger.name);
+    this.warning = new RepeatedWarning((message) => logger.warn(message), clock);
     this.dropped = new Counter({
       name: 'signalpost_request_logs_dropped_total',
       help: 'Request logs that were not kept, because too many waited for the database.',
@@ -77,8 +80,9 @@ export class RequestLogger implements OnApplicationShutdown {
   async tick(): Promise<void> {
     try {
       await this.runOnce();
+      this.warning.clear();
     } catch (error) {
-      this.logger.warn(`Request logs wait for the database: ${(error as Error).message}`);
+      this.warning.warn(`Request logs wait for the database: ${(error as Error).message}`);
     }
   }
 

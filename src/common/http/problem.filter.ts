@@ -2,7 +2,9 @@ import { Catch, HttpException, NotFoundException, type ArgumentsHost, type Excep
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../app-error.js';
+import { Clock } from '../clock.js';
 import { PROBLEM_MEDIA_TYPE, problemBytes } from '../problem.js';
+import { RepeatedWarning } from '../repeated-warning.js';
 import { fromFastifyError } from './framework-errors.js';
 import { routeOf } from './request.js';
 import { isDatabaseUnavailable } from './unavailable.js';
@@ -10,7 +12,12 @@ import { isDatabaseUnavailable } from './unavailable.js';
 /** The one way out for errors: what the caller may know goes out as a problem, the rest stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  /** Every request fails while the database is away: the line of each request says so, this says why. */
+  private readonly unavailable: RepeatedWarning;
+
+  constructor(private readonly logger: Logger) {
+    this.unavailable = new RepeatedWarning((message) => logger.warn(message), new Clock());
+  }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -38,7 +45,9 @@ export class ProblemFilter implements ExceptionFilter {
     if (refused !== null) return refused;
     const entry = { err: error, request_id: request.id, route: routeOf(request), method: request.method };
     if (isDatabaseUnavailable(error)) {
-      this.logger.warn(entry, 'The database cannot answer');
+      this.unavailable.warn(
+        `The database cannot answer ${request.method} ${routeOf(request)}: ${(error as Error).message}`,
+      );
       return new AppError('unavailable', undefined, { headers: { 'retry-after': '1' }, cause: error });
     }
     this.logger.error(entry, 'A request failed by a fault of ours');

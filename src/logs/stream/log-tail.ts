@@ -1,6 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import type { Tenant } from '../../auth/caller.js';
+import { Clock } from '../../common/clock.js';
+import { RepeatedWarning } from '../../common/repeated-warning.js';
 import { Listener } from '../../database/listener.js';
 import { type LogPageRead, type LogPosition, LogStreamRepository } from './log-stream.repository.js';
 import type { StreamedLog } from './streamed-log.js';
@@ -30,7 +32,7 @@ interface Cohort {
  */
 @Injectable()
 export class LogTail implements OnApplicationShutdown {
-  private readonly logger = new Logger(LogTail.name);
+  private readonly warning: RepeatedWarning;
   private cohorts: Cohort[] = [];
   /** Accounts and modes that may have something new; null: all. */
   private awake: Set<string> | null = new Set();
@@ -40,7 +42,10 @@ export class LogTail implements OnApplicationShutdown {
   constructor(
     private readonly repository: LogStreamRepository,
     listener: Listener,
+    clock: Clock,
   ) {
+    const logger = new Logger(LogTail.name);
+    this.warning = new RepeatedWarning((message) => logger.warn(message), clock);
     listener.on('signalpost_events', (payload) => this.hear(payload));
     // Lost or back: what was published around that moment was not heard.
     listener.onConnectionChange(() => this.wakeAll());
@@ -93,9 +98,10 @@ export class LogTail implements OnApplicationShutdown {
         const incomplete = await this.readOnce(now);
         left = [...left, ...incomplete].filter(({ followers }) => followers.size > 0);
       }
+      this.warning.clear();
     } catch (error) {
       this.wakeAll();
-      this.logger.warn(`New logs could not be read; it is tried again: ${(error as Error).message}`);
+      this.warning.warn(`New logs could not be read; it is tried again: ${(error as Error).message}`);
     }
     this.cohorts = merge(this.cohorts);
   }
