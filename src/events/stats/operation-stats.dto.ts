@@ -1,6 +1,6 @@
 import { ArrayField, EnumField, IntegerField, StringField, TimeField } from '../../common/fields.js';
 import { OPERATION_KINDS, OPERATION_STATUSES } from '../operation-traits.js';
-import type { OperationStatsRow } from './operation-stats.repository.js';
+import type { PeriodSums } from './operation-stats.repository.js';
 import { STATS_PERIODS, type StatsPeriod } from './stats-periods.js';
 
 export const MAX_DAYS_BY_HOUR = 31;
@@ -79,13 +79,21 @@ export class OperationStatsResponse {
   data!: OperationStatsEntry[];
 }
 
-export function toOperationStatsEntry(row: OperationStatsRow): OperationStatsEntry {
-  return {
-    start: row.start.toISOString(),
-    kind: row.kind,
-    status: row.status,
-    currency: row.currency,
-    count: Number(row.count),
-    amount: row.amount,
-  };
+/** The entries of one period, by kind, status and currency; a group that was found in two parts is one. */
+export function toOperationStatsEntries({ start, sums }: PeriodSums): OperationStatsEntry[] {
+  const entries = new Map<string, OperationStatsEntry>();
+  const startTime = start.toISOString();
+  for (const sum of sums.split(',')) {
+    const [kind, status, currency, count, amount] = sum.split(' ') as [string, string, string, string, string];
+    const group = `${kind} ${status} ${currency}`;
+    const entry = entries.get(group);
+    if (entry === undefined) {
+      const found = { start: startTime, kind, status, currency: currency || null, count: Number(count), amount };
+      entries.set(group, found);
+    } else {
+      entry.count += Number(count);
+      entry.amount = String(BigInt(entry.amount) + BigInt(amount));
+    }
+  }
+  return [...entries].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, entry]) => entry);
 }

@@ -7,7 +7,7 @@ import {
   MAX_DAYS_BY_HOUR,
   type OperationStatsQuery,
   type OperationStatsResponse,
-  toOperationStatsEntry,
+  toOperationStatsEntries,
 } from './operation-stats.dto.js';
 import { OperationStatsRepository } from './operation-stats.repository.js';
 import { statsParts, type TimeRange } from './stats-parts.js';
@@ -28,8 +28,8 @@ export class OperationStatsService {
   async read(tenant: Tenant, query: OperationStatsQuery): Promise<OperationStatsResponse> {
     const { interval, currency = [] } = query;
     const parts = statsParts(interval, this.rangeOf(query));
-    const rows = await this.repository.read(tenant, interval, parts, currency);
-    return { object: 'operation_stats', interval, data: rows.map(toOperationStatsEntry) };
+    const periods = await this.repository.read(tenant, interval, parts, currency);
+    return { object: 'operation_stats', interval, data: periods.flatMap(toOperationStatsEntries) };
   }
 
   private rangeOf({ interval, created_after: after, created_before: before }: OperationStatsQuery): TimeRange {
