@@ -443,6 +443,16 @@ CREATE TABLE signalpost.lanes (
 CREATE INDEX lanes_free ON signalpost.lanes (wake_at) WHERE owner IS NULL;
 CREATE INDEX lanes_owned ON signalpost.lanes (owner) WHERE owner IS NOT NULL;
 
+-- What processes did, a row for each few seconds in which one did anything; kept for minutes, for the platform's rates.
+CREATE TABLE signalpost.process_activity (
+  at timestamptz(3) NOT NULL,
+  process text NOT NULL,
+  events bigint NOT NULL,
+  deliveries bigint NOT NULL,
+  failed_attempts bigint NOT NULL,
+  PRIMARY KEY (at, process)
+);
+
 -- What is in the air, one row a claimed batch: read as `in_flight`, and counted for poison when its owner dies.
 CREATE TABLE signalpost.claimed_batches (
   token uuid NOT NULL,

@@ -7,9 +7,10 @@ import { AdminAccountsController } from './accounts.controller.js';
 import { AdminLogsController } from './admin-logs.controller.js';
 import { AdminJournal } from './admin-journal.js';
 import { DevelopmentAccount } from './development-account.js';
+import { PlatformStatsModule } from './stats/platform-stats.module.js';
 
 @Module({
-  imports: [AccountsModule, KeysModule, LogsModule],
+  imports: [AccountsModule, KeysModule, LogsModule, PlatformStatsModule],
   controllers: [AdminAccountsController, AdminLogsController],
   providers: [AccountAdmin, AdminJournal, DevelopmentAccount],
   exports: [DevelopmentAccount],

@@ -61,6 +61,11 @@ export function IntegerField(options: IntegerFieldOptions): PropertyDecorator {
   });
 }
 
+/** A number with decimals, in answers; 0 or more. */
+export function NumberField(options: FieldOptions<number>): PropertyDecorator {
+  return field(options, { check: checks.numberCheck, schema: { type: 'number', minimum: 0 } });
+}
+
 export function BooleanField(options: FieldOptions<boolean>): PropertyDecorator {
   return field(options, {
     check: checks.booleanCheck,

@@ -51,6 +51,10 @@ export function integerCheck(minimum: number, maximum: number): Check {
   };
 }
 
+export const numberCheck: Check = (value) => {
+  return typeof value === 'number' && value >= 0 ? null : wrongType('a number from 0');
+};
+
 export function integerFromText(text: string): unknown {
   return /^-?\d{1,20}$/.test(text) ? Number(text) : text;
 }

@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
 import { AccountDirectory } from '../accounts/account-directory.js';
 import { encodeId } from '../common/ids.js';
+import { Activity } from '../common/metrics/activity.js';
 import { Metrics } from '../common/metrics/metrics.js';
 import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
@@ -27,6 +28,7 @@ export class AttemptObserver {
     private readonly database: Database,
     private readonly accounts: AccountDirectory,
     private readonly disabling: EndpointDisabling,
+    private readonly activity: Activity,
   ) {
     const registers = [metrics.registry];
     this.attempts = new Counter({
@@ -47,6 +49,7 @@ export class AttemptObserver {
     const { settlement } = judged;
     const outcome = outcomeOf(settlement.attempt.outcome, result);
     this.attempts.inc({ outcome });
+    this.activity.add(outcome === 'succeeded' ? 'deliveries' : 'failedAttempts', 1);
     this.duration.observe(result.durationMs / 1_000);
     if (outcome !== 'succeeded') {
       this.logger.log({

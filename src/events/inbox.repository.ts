@@ -54,12 +54,6 @@ const MARK_REFUSED: Statement = {
     WHERE i.position = g.position`,
 };
 
-// Reads the inbox whole, which holds what waits and what was refused, and no history.
-const COUNT_REFUSED: Statement = {
-  name: 'inbox_count_refused',
-  text: `SELECT count(*)::integer AS count FROM signalpost.event_inbox WHERE error IS NOT NULL`,
-};
-
 /** Events that were left in the database for the ordinary ingest, in the order in which they came. */
 @Injectable()
 export class InboxRepository {
@@ -82,11 +76,5 @@ export class InboxRepository {
   async markRefused(errors: readonly InboxError[], manager: EntityManager): Promise<void> {
     const texts = errors.map(({ code, detail, errors: fields }) => JSON.stringify({ code, detail, errors: fields }));
     await this.database.rows(MARK_REFUSED, [errors.map(({ position }) => position), texts], manager);
-  }
-
-  /** How many events stand refused, of all accounts. */
-  async countRefused(): Promise<number> {
-    const [row] = await this.database.rows<{ count: number }>(COUNT_REFUSED, []);
-    return row!.count;
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { Activity } from '../common/metrics/activity.js';
 import { InboxDrain, type InboxRun } from './inbox-drain.js';
 import { InboxWakeUps } from './inbox-wake-ups.js';
 
@@ -16,6 +17,7 @@ export class Inbox implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly drain: InboxDrain,
     private readonly wakeUps: InboxWakeUps,
+    private readonly activity: Activity,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -38,6 +40,7 @@ export class Inbox implements OnApplicationBootstrap, OnApplicationShutdown {
   /** One run; `tick` repeats it while there is something to do. */
   async runOnce(): Promise<InboxRun> {
     const run = await this.drain.run();
+    this.activity.add('events', run.published);
     if (run.lanes.length > 0) this.wakeUps.wakeLanes(run.lanes);
     return run;
   }

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
+import { Activity } from '../common/metrics/activity.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { isRefusedValue, isTransient } from '../database/sql-errors.js';
@@ -49,6 +50,7 @@ export class EventPublisher implements OnApplicationShutdown {
     private readonly database: Database,
     private readonly lanes: LaneSignals,
     private readonly config: AppConfig,
+    private readonly activity: Activity,
   ) {}
 
   /** Resolves once the unit's events are committed; rejects when that cannot be said. */
@@ -122,6 +124,7 @@ export class EventPublisher implements OnApplicationShutdown {
     const written = await this.writeOrPart(taken);
     if (written === null) return;
     const { plan, receipt } = written;
+    if (receipt !== null) this.activity.add('events', plan.events.length);
     const bodies = await this.repository.readBodies(storedEvents(plan));
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;

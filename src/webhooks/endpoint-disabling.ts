@@ -70,7 +70,7 @@ export class EndpointDisabling {
       url: row.url,
       reason,
       failing_since: row.failing_since?.toISOString() ?? null,
-      unfinished: await this.repository.countUnfinished(ref, manager),
+      unfinished: await this.repository.countJustSkipped(ref, manager),
     };
     const input = JSON.stringify({ type: 'webhook_endpoint.disabled', data });
     await this.database.rows(PUBLISH, [accountId, mode, input], manager);

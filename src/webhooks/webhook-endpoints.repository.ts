@@ -75,11 +75,14 @@ const LIST_CUSTOM_TYPES: Statement = {
   text: `SELECT type FROM signalpost.event_types`,
 };
 
-// Index: pending_deliveries_due.
-const COUNT_UNFINISHED: Statement = {
-  name: 'webhook_endpoints.count_unfinished',
-  text: `SELECT count(*)::integer AS count FROM signalpost.pending_deliveries
-    WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
+// Index: pending_deliveries_due. Rows of epochs that ended earlier were skipped then, though a job may still have to end them.
+const COUNT_JUST_SKIPPED: Statement = {
+  name: 'webhook_endpoints.count_just_skipped',
+  text: `SELECT count(*)::integer AS count
+    FROM signalpost.webhook_endpoints w
+    JOIN signalpost.pending_deliveries q
+      ON q.account_id = w.account_id AND q.mode = w.mode AND q.endpoint_id = w.id AND q.endpoint_epoch = w.epoch - 1
+    WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3 AND q.account_id = $1`,
 };
 
 /**
@@ -199,9 +202,9 @@ export class WebhookEndpointsRepository {
     return rows.map(({ type }) => type);
   }
 
-  async countUnfinished({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<number> {
-    const values = [accountId, mode, id];
-    const [row] = await this.database.rows<{ count: number }>(COUNT_UNFINISHED, values, manager);
+  /** What the disabling just before, in the same transaction, left unfinished. */
+  async countJustSkipped({ accountId, mode, id }: EndpointRef, manager: EntityManager): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(COUNT_JUST_SKIPPED, [accountId, mode, id], manager);
     return row!.count;
   }
 

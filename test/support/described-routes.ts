@@ -44,6 +44,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
   'GET /v1/admin/accounts/:id': { who: 'platform', names: 'acct' },
   'PATCH /v1/admin/accounts/:id': { who: 'platform', names: 'acct', body: { name: 'Boutique' } },
   'GET /v1/admin/logs': { who: 'platform' },
+  'GET /v1/admin/stats': { who: 'platform' },
 
   'POST /v1/admin/event-types': { who: 'platform', body: { type: 'payout.sent', description: 'A payout left.' } },
   'GET /v1/admin/event-types': { who: 'platform' },

@@ -38,6 +38,7 @@ const TAGS: readonly [name: string, description: string][] = [
   ['Deliveries', 'What is owed or was sent to each endpoint, with every attempt.'],
   ['Admin: accounts', "The platform's merchants."],
   ['Admin: event types', "The platform's own event types."],
+  ['Admin: statistics', 'Backlog and rates of the whole platform.'],
   ['Admin: logs', 'What the platform itself did.'],
   ['Documentation', 'This document, and the error codes.'],
   ['Health', 'For load balancers and supervisors.'],
