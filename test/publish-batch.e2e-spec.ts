@@ -54,6 +54,9 @@ describe('publishing a batch', () => {
         JSON.stringify(pending('paid', { external_id: 'led-0' })),
         '{"type":"collect.pending","operation":{"id":"x"},"account":"acct_1"}',
         '{"type":"collect.pending","operation":{"id":"x"},"occurred_at":"2001-01-01T00:00:00Z"}',
+        `{"type":"collect.pending","operation":{"id":"x"},"data":{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`,
+        JSON.stringify(pending('x', { data: { note: 'x'.repeat(16_385) } })),
+        JSON.stringify(pending('x', { data: Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [n, 1])) })),
         good('c'),
       ].join(',')}]}`,
     ).expect(200);
@@ -72,9 +75,12 @@ describe('publishing a batch', () => {
       '200',
       '422 invalid_input account:unknown_field',
       '422 invalid_input occurred_at:out_of_range',
+      expect.stringMatching(/^422 invalid_input data\.a\[0\]\S*:too_deep$/),
+      '422 invalid_input data.note:too_long',
+      expect.stringMatching(/^422 invalid_input data\.\d+:too_many_keys$/),
       '201',
     ]);
-    expect(body).toMatchObject({ object: 'batch_result', created: 3, failed: 11 });
+    expect(body).toMatchObject({ object: 'batch_result', created: 3, failed: 14 });
     expect(Object.keys(body as object)).toEqual(['object', 'created', 'failed', 'results']);
     const stored = await events();
     expect(stored.map(({ operation, sequence }) => [operation!.id, sequence])).toEqual([

@@ -18,6 +18,7 @@ const MAX_FLUSHES = 2;
 /** A flush takes no further unit once it has this many events. */
 const FLUSH_EVENTS = 500;
 const MAX_LOCKED_ATTEMPTS = 3;
+const STORED_UNREADABLE = 'The event is known, but it cannot be read this moment; send it again.';
 
 /** A plan with what the database gave it; null: there was nothing to write. */
 export interface WrittenPlan {
@@ -125,17 +126,31 @@ export class EventPublisher implements OnApplicationShutdown {
     if (written === null) return;
     const { plan, receipt } = written;
     if (receipt !== null) this.activity.add('events', plan.events.length);
-    const bodies = await this.repository.readBodies(storedEvents(plan));
+    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
+    const bodies = await this.readBodies(plan, receipt !== null);
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;
       if (planned === null) {
         this.waiting.unshift(waiting);
         return;
       }
+      if (bodies === null && !planned.outcomes.some((outcome) => 'planned' in outcome)) {
+        waiting.reject(new AppError('unavailable', STORED_UNREADABLE));
+        return;
+      }
       const outcomes = planned.outcomes.map((outcome) => toOutcome(outcome, receipt, bodies));
       waiting.resolve({ outcomes, replayed: planned.replayed });
     });
-    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
+  }
+
+  /** Null: they cannot be read now, which must not hide what was committed. */
+  private async readBodies(plan: PublishPlan, isCommitted: boolean): Promise<ReadonlyMap<string, string> | null> {
+    try {
+      return await this.repository.readBodies(storedEvents(plan));
+    } catch (error) {
+      if (!isCommitted) throw error;
+      return null;
+    }
   }
 
   /** Null: the database refused the values of one unit, so each was flushed by itself, and that one fails alone. */
@@ -204,12 +219,13 @@ function storedEvents(plan: PublishPlan): { tenant: { accountId: string; mode: '
 function toOutcome(
   outcome: PlannedOutcome,
   receipt: PublishReceipt | null,
-  bodies: ReadonlyMap<string, string>,
+  bodies: ReadonlyMap<string, string> | null,
 ): PublishOutcome {
   if (outcome.kind === 'refused') return outcome;
   if ('planned' in outcome) {
     return { kind: outcome.kind, body: assembleBody(outcome.planned, receipt!.ledgers[outcome.planned.ledger]!) };
   }
+  if (bodies === null) return { kind: 'refused', error: new AppError('unavailable', STORED_UNREADABLE) };
   const body = bodies.get(outcome.stored.eventId);
   if (body === undefined) return { kind: 'refused', error: new AppError('expired') };
   return { kind: outcome.kind, body };

@@ -16,6 +16,12 @@ const PUBLISH: Statement = {
   text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
 };
 
+// A statement of its own: heard when the transaction commits.
+const NOTIFY_INBOX: Statement = {
+  name: 'keys.notify_inbox',
+  text: `SELECT pg_notify('signalpost_inbox', '')`,
+};
+
 // Held to commit, so that of two processes that refuse the same key one publishes.
 const LOCK_EXPOSURE: Statement = {
   name: 'keys.lock_exposure',
@@ -46,6 +52,7 @@ export class SystemEventsRepository {
 
   async publish({ accountId, mode }: Tenant, type: string, data: KeyEventData, manager: EntityManager): Promise<void> {
     await this.database.rows(PUBLISH, [accountId, mode, JSON.stringify({ type, data })], manager);
+    await this.database.rows(NOTIFY_INBOX, [], manager);
   }
 
   /** Publishes unless the same was said of the key within the last hour, by any process. */

@@ -70,6 +70,13 @@ const ANNOUNCE: Statement = {
   text: `SELECT pg_notify('${ENDPOINT_CHANGES_CHANNEL}', json_build_array($1::uuid, $2::text, $3::uuid)::text)`,
 };
 
+// Lock: the types' rows, shared, to commit: a deletion of one waits and then counts the endpoint that names it; and
+// whoever comes behind a deletion finds the type gone.
+const LOCK_TYPES: Statement = {
+  name: 'webhook_endpoints.lock_types',
+  text: `SELECT FROM signalpost.event_types t WHERE t.type = ANY ($1) ORDER BY t.type FOR KEY SHARE`,
+};
+
 const LIST_CUSTOM_TYPES: Statement = {
   name: 'webhook_endpoints.list_custom_types',
   text: `SELECT type FROM signalpost.event_types`,
@@ -196,8 +203,9 @@ export class WebhookEndpointsRepository {
     await this.database.rows(ANNOUNCE, [accountId, mode, id], manager);
   }
 
-  /** The registered event types beside the built-in ones. */
-  async listCustomTypes(manager: EntityManager): Promise<string[]> {
+  /** The registered event types beside the built-in ones; those named are not deleted until this transaction ends. */
+  async listCustomTypes(named: readonly string[], manager: EntityManager): Promise<string[]> {
+    await this.database.rows(LOCK_TYPES, [named], manager);
     const rows = await this.database.rows<{ type: string }>(LIST_CUSTOM_TYPES, [], manager);
     return rows.map(({ type }) => type);
   }

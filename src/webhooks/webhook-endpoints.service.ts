@@ -172,7 +172,7 @@ export class WebhookEndpointsService {
   }
 
   private async assertTypesExist(patterns: readonly string[], manager: EntityManager): Promise<void> {
-    const unknown = positionsWithoutType(patterns, await this.repository.listCustomTypes(manager));
+    const unknown = positionsWithoutType(patterns, await this.repository.listCustomTypes(patterns, manager));
     if (unknown.length === 0) return;
     const message = 'There is no such event type; GET /v1/event-types lists all.';
     throw AppError.invalid(

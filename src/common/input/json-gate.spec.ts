@@ -1,5 +1,5 @@
 import { AppError } from '../app-error.js';
-import { DEFAULT_JSON_LIMITS, parseJsonBody, type JsonLimits } from './json-gate.js';
+import { DEFAULT_JSON_LIMITS, parseJsonBody, readJson, type JsonLimits } from './json-gate.js';
 
 function refusal(
   body: string | Buffer,
@@ -143,6 +143,51 @@ describe('parseJsonBody', () => {
       errors: [expect.stringMatching(/forbidden_key$/)],
     });
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  describe('a list whose items are judged one by one', () => {
+    const limits = { ...DEFAULT_JSON_LIMITS, itemsIn: 'events' };
+    const errorsOf = (items: readonly string[]): string[] =>
+      readJson(Buffer.from(`{"events":[${items.join(',')}]}`), limits).errors.map(
+        ({ field, code }) => `${field}: ${code}`,
+      );
+    const keys = (count: number): string =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, n])));
+    const nested = (levels: number): string => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
+    it('names each item that is over a limit, once, and looks at the next ones as if nothing had been', () => {
+      const items = [
+        nested(31),
+        nested(32),
+        `{"ok":1,"a":{"b":["${'x'.repeat(16_385)}",{"c":1e400,"c":2}]}}`,
+        keys(1_000),
+        `[${keys(1_001)},1e400]`,
+        `{"${'k'.repeat(16_385)}":{"a":[]}}`,
+        nested(5_000),
+        '{"amount":1e400}',
+        keys(100_000),
+        '{}',
+      ];
+      const found = errorsOf(items);
+      expect(found.map((error) => error.replace(/k{3,}/, 'k…'))).toEqual([
+        expect.stringMatching(/^events\[1\]\.a\[0\].*: too_deep$/),
+        'events[2].a.b[0]: too_long',
+        'events[4][0].k1000: too_many_keys',
+        'events[5].k…: too_long',
+        expect.stringMatching(/^events\[6\]\.a\[0\].*: too_deep$/),
+        'events[7].amount: unsafe_integer',
+        'events[8].k1000: too_many_keys',
+      ]);
+    });
+
+    it('is refused whole for what is wrong outside of its items, or no JSON, or nested without bound', () => {
+      const read = (text: string) => () => readJson(Buffer.from(text), limits);
+      expect(read(`{"events":[{}],"other":${nested(32)}}`)).toThrow(AppError);
+      expect(read(`{"events":[${nested(40)},{"a":1,"a":2}]}`)).toThrow(/twice/);
+      expect(read(`{"events":[${nested(40)},{"a":1]}`)).toThrow(/not valid JSON/);
+      expect(read(`{"events":[{"a":${'['.repeat(40)}1 2${']'.repeat(40)}}]}`)).toThrow(/not valid JSON/);
+      expect(read(`{"events":[${nested(200_000)}]}`)).toThrow(AppError);
+    });
   });
 
   it('calls a body malformed before it calls a field wrong', () => {

@@ -7,7 +7,10 @@ export interface JsonLimits {
   readonly maxKeys: number;
   /** Bytes of one string or key in UTF-8. */
   readonly maxStringBytes: number;
-  /** A list at the root, such as `events`, whose items are each allowed `maxDepth` and `maxKeys`. */
+  /**
+   * A list at the root, such as `events`, whose items are each allowed `maxDepth` and `maxKeys`. An item over a limit
+   * is an error of its own, after which nothing more of it is looked at; elsewhere a limit ends the walk.
+   */
   readonly itemsIn?: string;
 }
 
@@ -17,9 +20,15 @@ export const DEFAULT_JSON_LIMITS: JsonLimits = { maxDepth: 32, maxKeys: 1_000, m
 const MAX_ERRORS = 20;
 const MAX_BATCH_ERRORS = 20_000;
 const MAX_PATH_LENGTH = 256;
+/** Objects and arrays inside items over a limit, in the whole body: `JSON.parse` still has to build them. */
+const MAX_SKIPPED = 100_000;
+const TOO_MUCH = { code: 'too_deep', message: 'Nest at most 32 levels.' };
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** How many objects and arrays are open around an item: the root and the list. */
+const ITEM_DEPTH = 2;
 
 // The scanner's token kinds: its own enum is ambient and cannot be read under isolatedModules.
 const OPEN_BRACE = 1;
@@ -80,6 +89,9 @@ class JsonWalk {
   private readonly frames: Frame[] = [];
   private readonly errors: FieldError[] = [];
   private keyCount = 0;
+  /** Of an item that is over a limit: how many of its objects and arrays are open. */
+  private openSkipped = 0;
+  private skipped = 0;
   /** `errors` when the present item began. */
   private errorsBefore = 0;
   /** Only `\u` can smuggle NUL or half a surrogate pair into well-formed UTF-8. */
@@ -96,6 +108,10 @@ class JsonWalk {
     const scanner = createScanner(this.text, true);
     let expectsKey = false;
     for (let token: number = scanner.scan(); token !== END_OF_FILE; token = scanner.scan()) {
+      if (this.openSkipped > 0) {
+        this.skip(token);
+        continue;
+      }
       switch (token) {
         case STRING:
           if (expectsKey) this.checkKey(scanner.getTokenValue());
@@ -107,8 +123,7 @@ class JsonWalk {
           break;
         case OPEN_BRACE:
         case OPEN_BRACKET:
-          expectsKey = token === OPEN_BRACE;
-          this.open(expectsKey);
+          expectsKey = this.open(token === OPEN_BRACE);
           break;
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
@@ -123,16 +138,29 @@ class JsonWalk {
     return this.errors;
   }
 
-  private open(isObject: boolean): void {
-    const itemDepth = this.isInItem() ? 2 : 0;
+  private skip(token: number): void {
+    if (token === OPEN_BRACE || token === OPEN_BRACKET) {
+      this.openSkipped += 1;
+      this.skipped += 1;
+      if (this.skipped > MAX_SKIPPED) throw AppError.invalid([{ field: this.path(), ...TOO_MUCH }]);
+    }
+    if (token === CLOSE_BRACE || token === CLOSE_BRACKET) this.openSkipped -= 1;
+  }
+
+  /** True when a key is due. */
+  private open(isObject: boolean): boolean {
+    const itemDepth = this.isInItem() ? ITEM_DEPTH : 0;
     if (this.frames.length >= this.limits.maxDepth + itemDepth) {
       this.stop('too_deep', `Nest at most ${this.limits.maxDepth} levels.`);
+      this.openSkipped += 1;
+      return false;
     }
     if (itemDepth > 0 && this.frames.length === itemDepth) {
       this.keyCount = 0;
       this.errorsBefore = this.errors.length;
     }
     this.frames.push({ keys: isObject ? new Set() : null, key: '', index: 0 });
+    return isObject;
   }
 
   /** Whether what opens now is an item of the list `itemsIn`, or stands in one. */
@@ -158,7 +186,10 @@ class JsonWalk {
     }
     frame.keys.add(key);
     this.keyCount += 1;
-    if (this.keyCount > this.limits.maxKeys) this.stop('too_many_keys', `Use at most ${this.limits.maxKeys} keys.`);
+    if (this.keyCount > this.limits.maxKeys) {
+      this.stop('too_many_keys', `Use at most ${this.limits.maxKeys} keys.`);
+      return;
+    }
     if (FORBIDDEN_KEYS.has(key)) this.report('forbidden_key', 'Use another name for this key.');
     this.checkString(key);
   }
@@ -167,6 +198,7 @@ class JsonWalk {
     const { maxStringBytes } = this.limits;
     if (value.length * 3 > maxStringBytes && Buffer.byteLength(value) > maxStringBytes) {
       this.stop('too_long', `Use at most ${maxStringBytes} bytes.`);
+      return;
     }
     if (this.hasUnicodeEscapes && UNSTORABLE.test(value)) {
       this.report('invalid_character', 'Leave out U+0000 and unpaired surrogates.');
@@ -188,8 +220,12 @@ class JsonWalk {
     this.errors.push({ field: this.path(), code, message });
   }
 
-  private stop(code: string, message: string): never {
-    throw AppError.invalid([{ field: this.path(), code, message }]);
+  private stop(code: string, message: string): void {
+    const error = { field: this.path(), code, message };
+    if (!this.isInItem()) throw AppError.invalid([error]);
+    this.errors.push(error);
+    this.openSkipped = this.frames.length - ITEM_DEPTH;
+    this.frames.length = ITEM_DEPTH;
   }
 
   /** Such as `events[3].operation.amount`; `body` for the value itself. */
