@@ -3,7 +3,13 @@ import pg from 'pg';
 import { Database } from '../src/database/database.js';
 import { workerDatabaseUrl } from './setup/database.js';
 import { itemOutcomes, operationEvent, publish, publishBatch, publishNew } from './support/publishing.js';
-import { Service } from './support/service.js';
+import { Service, until } from './support/service.js';
+
+/** Whoever waits for a lock in this database. */
+const WAITING = {
+  name: 'waiting',
+  text: `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+};
 
 describe('a publish that was committed', () => {
   it('is answered as such although the known events beside it cannot be read', async () => {
@@ -79,7 +85,7 @@ describe('an event type that is deleted while an endpoint is made for it', () =>
       const found = await rows(statement, values, manager);
       if (statement.name === 'webhook_endpoints.list_custom_types') {
         removing = service.outcome('delete', `/v1/admin/event-types/${type}`);
-        await Promise.race([removing, rows({ name: 'pause', text: 'SELECT pg_sleep(0.3)' }, [])]);
+        await Promise.race([removing, until(async () => (await rows(WAITING, [])).length > 0)]);
       }
       return found;
     });
