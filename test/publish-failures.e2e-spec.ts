@@ -79,19 +79,20 @@ describe('an event type that is deleted while an endpoint is made for it', () =>
     await service.call('post', '/v1/admin/event-types', { body: { type, description: 'A payout waits.' } }).expect(201);
     const database = service.app.get(Database, { strict: false });
     const rows = database.rows.bind(database);
-    let removing: Promise<string> | null = null;
+    const removals: Promise<string>[] = [];
     // The deletion begins when the creation has found the type and has written nothing yet.
     const spy = jest.spyOn(database, 'rows').mockImplementation(async (statement, values, manager) => {
       const found = await rows(statement, values, manager);
       if (statement.name === 'webhook_endpoints.list_custom_types') {
-        removing = service.outcome('delete', `/v1/admin/event-types/${type}`);
+        const removing = service.outcome('delete', `/v1/admin/event-types/${type}`);
+        removals.push(removing);
         await Promise.race([removing, until(async () => (await rows(WAITING, [])).length > 0)]);
       }
       return found;
     });
     const body = { url: 'http://127.0.0.1:9/hook', event_types: [type] };
     expect(await service.outcome('post', '/v1/webhook-endpoints', { key, body })).toBe('201');
-    expect(await removing).toBe('409 event_type_in_use');
+    expect(await Promise.all(removals)).toEqual(['409 event_type_in_use']);
     spy.mockRestore();
     await service.stop();
   });
