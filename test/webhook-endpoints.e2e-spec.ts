@@ -400,6 +400,27 @@ describe('/v1/webhook-endpoints', () => {
       expect((await settings(id)).secretsLiveForMs).toBeNull();
     });
 
+    it('takes overlaps of 0 to 7 days, and no other secret than its scheme can sign with', async () => {
+      const { id } = await created();
+      const rotate = (body: object) => call('post', `/${id}/rotate-secret`).send(body);
+      for (const overlap of [-1, 604_801, 1.5]) {
+        expect((await rotate({ expire_previous_in: overlap })).body).toMatchObject({
+          status: 422,
+          errors: [{ field: 'expire_previous_in' }],
+        });
+      }
+      expectProblem(await rotate({ secret: 'not a standard secret' }), 422, 'invalid_input', [
+        'secret: invalid_secret',
+      ]);
+      const { secret } = (await rotate({ expire_previous_in: 604_800 }).expect(201)).body as Endpoint;
+      const { body } = await call('get', `/${id}/secret`).expect(200);
+      const { secrets } = body as { secrets: { secret: string; expires_at: string | null }[] };
+      expect(secrets.map(({ expires_at }) => expires_at === null)).toEqual([true, false]);
+      expect(secrets[0]!.secret).toBe(secret);
+      const endsInMs = Date.parse(secrets[1]!.expires_at!) - Date.now();
+      expect(Math.abs(endsInMs - 604_800_000)).toBeLessThan(60_000);
+    });
+
     it('gives the live secrets without storing them anywhere, and logs that they were read', async () => {
       const { id, secret } = await created({ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
       expect(secret).toBe('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');

@@ -19,8 +19,8 @@ export interface HeaderFault {
 const TIMESTAMP = /^[0-9]{1,12}$/;
 const HMAC_BYTES = 32;
 const ED25519_BYTES = 64;
-/** More than an endpoint has live secrets; a longer list would only cost time. */
-const MAX_SIGNATURES = 20;
+/** As many as an endpoint may have live secrets; a longer list would only cost time. */
+const MAX_SIGNATURES = 10;
 
 /** @param headers as the receiver got them; the case of names does not matter */
 export function readSignature(

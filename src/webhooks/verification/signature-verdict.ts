@@ -84,8 +84,9 @@ function judgeTime(timestampSeconds: number, nowSeconds: number): SignatureVerdi
  * send), what the given body was before somebody parsed it and wrote it again.
  */
 function originalOf(given: string, stored: string | null, isSigned: (body: Buffer) => boolean): string | null {
-  const candidates = [stored, compactJson(given), given.trim()];
-  return candidates.find((text) => text !== null && isSigned(Buffer.from(text, 'utf8'))) ?? null;
+  const candidates = new Set([stored, compactJson(given), given.trim()]);
+  candidates.delete(given);
+  return [...candidates].find((text) => text !== null && isSigned(Buffer.from(text, 'utf8'))) ?? null;
 }
 
 function isSignedBy(
