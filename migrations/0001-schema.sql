@@ -241,6 +241,9 @@ CREATE TABLE signalpost.webhook_endpoints (
   disabled_at timestamptz(3),
   -- When the present run of failures, unbroken by a success, began.
   failing_since timestamptz(3),
+  -- Written with the attempt that calls for disabling it, at which revision; cleared when that is done.
+  dead_reason text CHECK (dead_reason IN ('gone', 'failing')),
+  dead_revision bigint,
   headers json NOT NULL DEFAULT '{}',
   rate_limit integer,
   timeout_ms integer NOT NULL DEFAULT 15000,
@@ -269,6 +272,7 @@ CREATE TABLE signalpost.webhook_endpoints (
   CHECK ((status = 'disabled') = (disabled_reason IS NOT NULL))
 );
 CREATE INDEX webhook_endpoints_leftovers ON signalpost.webhook_endpoints (account_id, mode, id) WHERE has_leftovers;
+CREATE INDEX webhook_endpoints_dead ON signalpost.webhook_endpoints (account_id, mode, id) WHERE dead_reason IS NOT NULL;
 
 CREATE TABLE signalpost.webhook_secrets (
   account_id uuid NOT NULL,

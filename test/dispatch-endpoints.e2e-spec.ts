@@ -221,7 +221,7 @@ describe('endpoints and what is owed to them', () => {
   });
 
   it('ends a delivery whose event is past the retention as expired, and goes on behind it', async () => {
-    await endpoint({ ordering: 'operation', retry_schedule: [3_600] });
+    const id = await endpoint({ ordering: 'operation', retry_schedule: [3_600] });
     receiver.answer = () => ({ status: 500 });
     const old = await waiting(await publish('col_1'));
     const next = await publish('col_1', 'succeeded');
@@ -230,7 +230,13 @@ describe('endpoints and what is owed to them', () => {
     await makeDue(service, old.id);
     await ended(next);
     expect(await storedEnd(old)).toMatchObject({ status: 'failed', status_reason: 'expired' });
-    expect(await service.dataSource.query('SELECT FROM signalpost.claimed_batches')).toEqual([]);
+    const logs = await readAll<{ id: string; description: string }>(service, `/v1/logs?endpoint_id=${id}`, key);
+    expect(logs.map(({ description }) => description)).toContainEqual(
+      expect.stringContaining('older than the retention'),
+    );
+    await until(
+      async () => (await service.dataSource.query<object[]>('SELECT FROM signalpost.claimed_batches')).length === 0,
+    );
   });
 
   it('tells a claim nothing newer than what it looked at, so that what comes meanwhile shows as a change', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { decodeId } from '../src/common/ids.js';
 import { FAILURES_TO_OPEN, FIRST_OPEN_MS } from '../src/dispatcher/endpoint-pace.js';
 import { listDeliveries, makeEndpoint, startSending } from './support/deliveries.js';
 import { operationEvent, publishBatch } from './support/publishing.js';
@@ -104,5 +105,23 @@ describe('a receiver in trouble', () => {
     await publish();
     const [, second] = await receiver.arrived(EVENTS, '/busy');
     expect(second!.atMs - busy!.atMs).toBeGreaterThanOrEqual(1_950);
+  });
+
+  it.each([
+    ['8 days', 'disabled', 'failing'],
+    ['7 days', 'enabled', null],
+  ])('that has failed for %s is %s when a probe fails', async (duration, expected, reason) => {
+    status = 500;
+    const made = await makeEndpoint(service, key, { url: receiver.url() });
+    await service.dataSource.query(
+      `UPDATE signalpost.webhook_endpoints SET failing_since = now() - $2::interval WHERE id = $1`,
+      [decodeId('we', made.id), duration],
+    );
+    await publish();
+    const shown = async () => (await service.call('get', `/v1/webhook-endpoints/${made.id}`, { key }).expect(200)).body;
+    if (expected === 'disabled') await until(async () => (await shown()).status === expected);
+    else await receiver.arrived(FAILURES_TO_OPEN + 2); // Two probes: what the first one's failure did is done.
+    const body = await shown();
+    expect([body.status, body.disabled_reason]).toEqual([expected, reason]);
   });
 });

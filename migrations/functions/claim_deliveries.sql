@@ -9,7 +9,8 @@
 -- new owner does not know), from `recheck_after` on (null: all), some at a time.
 --
 -- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet, gets
--- nothing but its row. `retention_days`: deliveries of events older than this end here as `failed`, `expired`.
+-- nothing but its row. `retention_days`: deliveries of events older than this come without a `body`, for the
+-- caller to end them (expire_deliveries.sql).
 --
 -- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at those that wait came (null: to the end), `due_in_ms` the time until
 -- the next of its deliveries is due (null: none), its `gen` as it was before its deliveries were read, so that what is
@@ -77,14 +78,10 @@ DECLARE
   ordered_lane record;
   waiting record;
   gens bigint[];
-  sendable integer;
   -- The least id that an event within the retention can have.
   oldest_event CONSTANT uuid := (
     lpad(to_hex(greatest(0, extract(epoch FROM now() - retention_days * interval '1 day') * 1000)::bigint), 12, '0')
     || '00000000000000000000')::uuid;
-  expired_lanes integer[] := '{}';
-  gone record;
-  follower record;
 BEGIN
   PERFORM FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp();
   IF NOT FOUND THEN
@@ -227,65 +224,22 @@ BEGIN
       ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
-    JOIN signalpost.events e ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id
-    WHERE q.event_id >= oldest_event;
-    GET DIAGNOSTICS sendable = ROW_COUNT;
+    -- Past the retention its body may be gone with its month.
+    LEFT JOIN signalpost.events e
+      ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id AND q.event_id >= oldest_event;
 
-    IF sendable < cardinality(claimed_ids) THEN
-      FOR gone IN
-        SELECT c.lane, q.account_id, q.mode, q.id, q.endpoint_id, q.endpoint_epoch, q.order_key
-        FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-        JOIN signalpost.pending_deliveries q
-          ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
-        WHERE q.event_id < oldest_event OR NOT EXISTS (
-          SELECT FROM signalpost.events e
-          WHERE e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id)
-      LOOP
-        BEGIN
-          INSERT INTO signalpost.deliveries AS target (
-            account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
-            recovery_id, status, status_reason, attempt_count, ended_at)
-          SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
-                 q.previous_delivery_id, q.recovery_id, 'failed', 'expired', q.attempt_count, clock_timestamp()
-          FROM signalpost.pending_deliveries q
-          WHERE q.account_id = gone.account_id AND q.mode = gone.mode AND q.id = gone.id;
-        EXCEPTION WHEN check_violation THEN
-          NULL; -- Its month of history was dropped with its event.
-        END;
-        DELETE FROM signalpost.pending_deliveries AS target
-        WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = gone.id;
-        expired_lanes := expired_lanes || gone.lane;
-        IF gone.order_key IS NOT NULL THEN
-          -- The next delivery of the operation, if it waits for this one.
-          SELECT p.id, p.due_at INTO follower
-          FROM signalpost.pending_deliveries p
-          WHERE p.account_id = gone.account_id AND p.mode = gone.mode AND p.endpoint_id = gone.endpoint_id
-            AND p.order_key = gone.order_key AND p.endpoint_epoch = gone.endpoint_epoch AND p.id > gone.id
-          ORDER BY p.id
-          LIMIT 1;
-          UPDATE signalpost.pending_deliveries AS target
-          SET due_at = now()
-          WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = follower.id
-            AND target.due_at = 'infinity';
-        END IF;
-      END LOOP;
-    END IF;
-
-    IF sendable > 0 THEN
-      INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
-      SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
-             array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
-      FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-      JOIN signalpost.pending_deliveries q
-        ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
-      HAVING count(*) > 0;
-    END IF;
+    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+    SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
+           array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
+    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+    JOIN signalpost.pending_deliveries q
+      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    HAVING count(*) > 0;
   END IF;
 
   RETURN QUERY
   SELECT given.n::integer, NULL::uuid,
-         (CASE WHEN given.n = ANY (expired_lanes) THEN 0
-              ELSE extract(epoch FROM coming.due_at - clock_timestamp()) * 1000 END)::double precision, gens[given.n],
+         (extract(epoch FROM coming.due_at - clock_timestamp()) * 1000)::double precision, gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
          w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text,
          NULL::timestamptz, w.ordering = 'operation', rechecked_tos[given.n]

@@ -39,6 +39,8 @@ CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   failing_modes text[],
   failing_endpoints uuid[],
   failing_begins boolean[],
+  -- '' or why the endpoint has to be disabled after this: whoever does it finds the mark, though this process die.
+  dead_reasons text[],
   log_rows integer[],
   log_id_tails text[],
   log_actions text[],
@@ -233,6 +235,13 @@ BEGIN
     SET failing_since = CASE WHEN failing_begins[n] THEN now() END
     WHERE target.account_id = failing_accounts[n] AND target.mode = failing_modes[n] AND target.id = failing_endpoints[n]
       AND (target.failing_since IS NULL) = failing_begins[n];
+    IF dead_reasons[n] <> '' THEN
+      UPDATE signalpost.webhook_endpoints AS target
+      SET dead_reason = dead_reasons[n], dead_revision = target.revision
+      WHERE target.account_id = failing_accounts[n] AND target.mode = failing_modes[n]
+        AND target.id = failing_endpoints[n] AND target.status = 'enabled' AND target.deleted_at IS NULL
+        AND (dead_reasons[n] <> 'failing' OR target.failing_since <= now() - interval '24 hours');
+    END IF;
   END LOOP;
 
   IF cardinality(log_rows) > 0 THEN

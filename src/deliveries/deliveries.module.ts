@@ -11,6 +11,7 @@ import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { DispatcherLeaseRepository } from './dispatcher-lease.repository.js';
+import { ExpiryRepository } from './expiry.repository.js';
 import { LaneQueueRepository } from './lane-queue.repository.js';
 import { LaneSignals } from './lane-signals.js';
 import { LeftoversRepository } from './leftovers.repository.js';
@@ -25,6 +26,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     DeliveryActionsService,
     DeliveryJournal,
     DispatcherLeaseRepository,
+    ExpiryRepository,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
@@ -35,6 +37,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
   exports: [
     DeliveriesService,
     DispatcherLeaseRepository,
+    ExpiryRepository,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Database, type Statement } from '../database/database.js';
+import type { EndedDelivery } from './expiry.repository.js';
 
 /** How long a dispatcher that stops extending it keeps its lanes. */
 export const LEASE_SECONDS = 8;
@@ -98,26 +99,28 @@ const END_AS_POISON: Statement = {
   text: `
     WITH ended AS (
       DELETE FROM signalpost.pending_deliveries q
-      USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id), signalpost.webhook_endpoints w
+      USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS g (account_id, mode, id), signalpost.webhook_endpoints w,
+        signalpost.accounts a
       WHERE q.account_id = ANY ($1) AND q.account_id = g.account_id AND q.mode = g.mode AND q.id = g.id
-        AND w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+        AND w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id AND a.id = q.account_id
         -- What is skipped or cancelled with its endpoint stays so.
         AND q.endpoint_epoch = w.epoch AND w.deleted_at IS NULL
-      RETURNING q.*
+      RETURNING q.*, w.url, a.locale
     ), woken AS (
       UPDATE signalpost.lanes AS lane
       SET gen = lane.gen + 1, wake_at = CASE WHEN lane.owner IS NULL THEN now() ELSE lane.wake_at END
       FROM (SELECT DISTINCT account_id, mode, endpoint_id FROM ended) AS touched
       WHERE lane.account_id = touched.account_id AND lane.mode = touched.mode
         AND lane.endpoint_id = touched.endpoint_id
-    )
+    ), kept AS (
     INSERT INTO signalpost.deliveries (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
       recovery_id, status, status_reason, attempt_count, ended_at)
     SELECT account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
            recovery_id, 'failed', 'poison', attempt_count, clock_timestamp()
     FROM ended
-    RETURNING id`,
+    )
+    SELECT account_id, mode, id, endpoint_id, event_id, operation_id, url, locale FROM ended`,
 };
 
 export interface CrashedDelivery {
@@ -166,13 +169,12 @@ export class DispatcherLeaseRepository {
     return this.database.rows<CrashedDelivery>(COUNT_CRASHES, [], manager);
   }
 
-  /** Returns the ids of those that it ended. */
-  async endAsPoison(deliveries: readonly CrashedDelivery[], manager: EntityManager): Promise<string[]> {
-    const rows = await this.database.rows<{ id: string }>(
+  /** Returns those that it ended. */
+  endAsPoison(deliveries: readonly CrashedDelivery[], manager: EntityManager): Promise<EndedDelivery[]> {
+    return this.database.rows<EndedDelivery>(
       END_AS_POISON,
       [deliveries.map((d) => d.account_id), deliveries.map((d) => d.mode), deliveries.map((d) => d.id)],
       manager,
     );
-    return rows.map(({ id }) => id);
   }
 }

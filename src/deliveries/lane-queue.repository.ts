@@ -39,7 +39,9 @@ export interface ClaimedDelivery {
   /** Attempts so far. */
   readonly attemptCount: number;
   readonly firstAttemptAt: Date | null;
-  /** The event's stored bytes. */
+  /** Its event is past the retention: nothing of it may be sent any more. */
+  readonly isExpired: boolean;
+  /** The event's stored bytes; empty when it is expired. */
   readonly body: string;
 }
 
@@ -82,8 +84,8 @@ const SETTLE: Statement = {
   text: `SELECT signalpost.settle_deliveries($1::uuid, $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::integer[], $8::text[], $9::text[], $10::bigint[], $11::uuid[], $12::timestamptz[], $13::integer[],
     $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::uuid[], $21::text[],
-    $22::uuid[], $23::boolean[], $24::integer[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::integer[], $31::text[])
+    $22::uuid[], $23::boolean[], $24::text[], $25::integer[], $26::text[], $27::text[], $28::text[], $29::text[],
+    $30::text[], $31::integer[], $32::text[])
     AS settled`,
 };
 
@@ -161,7 +163,7 @@ interface ClaimRow {
   operation_id: string | null;
   attempt_count: number;
   first_attempt_at: Date | null;
-  body: string;
+  body: string | null;
   due_at: Date;
   ordered: boolean;
   rechecked_to: string | null;
@@ -268,6 +270,7 @@ function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
     operationId: row.operation_id,
     attemptCount: row.attempt_count,
     firstAttemptAt: row.first_attempt_at,
-    body: row.body,
+    isExpired: row.body === null,
+    body: row.body ?? '',
   };
 }

@@ -8,10 +8,14 @@ export interface LeftoverEndpoint {
   readonly id: string;
 }
 
+const NIL = '00000000-0000-0000-0000-000000000000';
+const FIRST: LeftoverEndpoint = { account_id: NIL, mode: 'live', id: NIL };
+
 /** Index: webhook_endpoints_leftovers. */
 const FIND: Statement = {
   name: 'leftovers_find',
-  text: `SELECT account_id, mode, id FROM signalpost.webhook_endpoints WHERE has_leftovers LIMIT $1`,
+  text: `SELECT account_id, mode, id FROM signalpost.webhook_endpoints WHERE has_leftovers
+    AND (account_id, mode, id) > ($2, $3, $4) ORDER BY account_id, mode, id LIMIT $1`,
 };
 
 /**
@@ -71,8 +75,9 @@ const MARK_DONE: Statement = {
 export class LeftoversRepository {
   constructor(private readonly database: Database) {}
 
-  findEndpoints(limit: number): Promise<LeftoverEndpoint[]> {
-    return this.database.rows<LeftoverEndpoint>(FIND, [limit]);
+  /** In the order of account, mode and id, behind `after` if given. */
+  findEndpoints(limit: number, after: LeftoverEndpoint = FIRST): Promise<LeftoverEndpoint[]> {
+    return this.database.rows<LeftoverEndpoint>(FIND, [limit, after.account_id, after.mode, after.id]);
   }
 
   /** How many were ended; fewer than `limit`: none is left. */

@@ -33,6 +33,8 @@ export interface Settlement {
   readonly next: { readonly end: DeliveryEnd; readonly reason: EndReason | null } | { readonly waitMs: number };
   /** The endpoint's run of failures begins here, unless it has begun (true), or ends here (false); null: neither. */
   readonly failingBegins: boolean | null;
+  /** Why the endpoint may have to be disabled now; `failing` only if its failures began long enough ago. */
+  readonly disable: 'gone' | 'failing' | null;
   readonly log: SettlementLog | null;
   /** An event of the system that follows, as its input; never about its own delivery. */
   readonly systemEvent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> } | null;
@@ -71,6 +73,7 @@ export function settleArguments(settlements: readonly Settlement[]): unknown[] {
     failing.map(({ lane }) => lane[1]),
     failing.map(({ lane }) => lane[2]),
     failing.map(({ failingBegins }) => failingBegins),
+    failing.map(({ disable }) => disable ?? ''),
     logged.map(({ row }) => row),
     logged.map(() => uuidTail(Math.floor(Math.random() * 4096))),
     logged.map(({ log }) => log.action),

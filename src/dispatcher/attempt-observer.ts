@@ -8,9 +8,9 @@ import { Metrics } from '../common/metrics/metrics.js';
 import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import type { Settlement } from '../deliveries/settle-arguments.js';
 import { EndpointDisabling } from '../webhooks/endpoint-disabling.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
-import type { JudgedAttempt } from './attempt-outcome.js';
 
 const DISABLE_ATTEMPTS = 10;
 const DISABLE_RETRY_MS = 1_000;
@@ -45,8 +45,7 @@ export class AttemptObserver {
     });
   }
 
-  observe(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void {
-    const { settlement } = judged;
+  observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
     const outcome = outcomeOf(settlement.attempt.outcome, result);
     this.attempts.inc({ outcome });
     this.activity.add(outcome === 'succeeded' ? 'deliveries' : 'failedAttempts', 1);

@@ -12,6 +12,7 @@ function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult
     lane: [ACCOUNT, 'test', UUID],
     id: UUID,
     dueAtMs: STARTED_AT.getTime(),
+    isExpired: false,
     revision: 1,
     eventId: UUID,
     eventType: 'collect.pending',
@@ -33,7 +34,8 @@ function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult
   };
   const settings = { url: 'https://shop.example/hook', retrySchedule: null } as unknown as EndpointSettings;
   const context: OutcomeContext = { settings, locale: 'en', isFailing: failing, random: 0.5 };
-  return judgeAttempt(delivery, sent, context);
+  const settlement = judgeAttempt(delivery, sent, context);
+  return { settlement, disable: settlement.disable };
 }
 
 describe('judgeAttempt', () => {

@@ -18,14 +18,8 @@ export interface OutcomeContext {
   readonly random: number;
 }
 
-export interface JudgedAttempt {
-  readonly settlement: Settlement;
-  /** Why the endpoint may have to be disabled now; `failing` only if its failures began long enough ago. */
-  readonly disable: 'gone' | 'failing' | null;
-}
-
 /** What an attempt's result makes of its delivery: 2xx in time succeeds, 410 ends it, anything else is tried again. */
-export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, context: OutcomeContext): JudgedAttempt {
+export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, context: OutcomeContext): Settlement {
   const number = delivery.attemptCount + 1;
   const succeeded = result.error === null && result.statusCode !== null && Math.floor(result.statusCode / 100) === 2;
   const base = {
@@ -34,11 +28,13 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     number,
     attempt: toRecord(result, succeeded),
     failingBegins: succeeded ? (context.isFailing ? false : null) : true,
+    disable: null,
+    systemEvent: null,
   };
   if (succeeded) {
     const matters = number > 1 || context.isFailing;
     const log = matters ? logOf(context, 'delivery.succeeded', { outcome: 'succeeded', attemptCount: number }) : null;
-    return { settlement: { ...base, next: { end: 'succeeded', reason: null }, log, systemEvent: null }, disable: null };
+    return { ...base, next: { end: 'succeeded', reason: null }, log };
   }
   const attempt: DescribedAttempt = {
     statusCode: result.statusCode,
@@ -47,10 +43,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
   };
   if (result.error === null && result.statusCode === GONE) {
     const log = logOf(context, 'delivery.failed', { outcome: 'gone', attempt });
-    return {
-      settlement: { ...base, next: { end: 'failed', reason: 'gone' }, log, systemEvent: null },
-      disable: 'gone',
-    };
+    return { ...base, next: { end: 'failed', reason: 'gone' }, log, disable: 'gone' };
   }
   const startedMs = result.startedAt.getTime();
   const waitMs = nextWaitMs({
@@ -64,10 +57,10 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     const log = logOf(context, 'delivery.exhausted', { outcome: 'exhausted', attempt, attemptCount: number });
     const systemEvent = exhaustedEvent(delivery, number);
     const next = { end: 'failed', reason: 'exhausted' } as const;
-    return { settlement: { ...base, next, log, systemEvent }, disable: 'failing' };
+    return { ...base, next, log, systemEvent, disable: 'failing' };
   }
   const log = logOf(context, 'delivery.failed', { outcome: 'failed', attempt, nextTryInMs: waitMs });
-  return { settlement: { ...base, next: { waitMs }, log, systemEvent: null }, disable: null };
+  return { ...base, next: { waitMs }, log };
 }
 
 function toRecord(result: SendResult, succeeded: boolean): AttemptRecord {

@@ -1,15 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { AccountDirectory } from '../accounts/account-directory.js';
 import { Database } from '../database/database.js';
-import {
-  DispatcherLeaseRepository,
-  POISON_CRASHES,
-  type CrashedDelivery,
-} from '../deliveries/dispatcher-lease.repository.js';
-import { describeDelivery } from '../logs/descriptions.js';
-import { LogWriter, type NewLog } from '../logs/log-writer.js';
-import { EndpointSettingsReader } from '../webhooks/endpoint-settings.js';
+import { DispatcherLeaseRepository, POISON_CRASHES } from '../deliveries/dispatcher-lease.repository.js';
+import { LogWriter } from '../logs/log-writer.js';
+import { endLog } from './delivery-expiry.js';
 
 const SWEEP_MS = 1_000;
 
@@ -29,8 +23,6 @@ export class CrashSweeper {
   constructor(
     private readonly leases: DispatcherLeaseRepository,
     private readonly database: Database,
-    private readonly endpoints: EndpointSettingsReader,
-    private readonly accounts: AccountDirectory,
     private readonly logs: LogWriter,
   ) {}
 
@@ -60,33 +52,12 @@ export class CrashSweeper {
       const crashed = await this.leases.countCrashes(manager);
       const poison = crashed.filter((delivery) => delivery.crash_count >= POISON_CRASHES);
       if (poison.length === 0) return { crashed: crashed.length, poisoned: 0 };
-      const ended = new Set(await this.leases.endAsPoison(poison, manager));
-      const logs = await this.poisonLogs(poison.filter(({ id }) => ended.has(id)));
-      await this.logs.write(logs, manager);
-      return { crashed: crashed.length, poisoned: ended.size };
+      const ended = await this.leases.endAsPoison(poison, manager);
+      await this.logs.write(
+        ended.map((delivery) => endLog(delivery, 'poison')),
+        manager,
+      );
+      return { crashed: crashed.length, poisoned: ended.length };
     });
-  }
-
-  private async poisonLogs(deliveries: readonly CrashedDelivery[]): Promise<NewLog[]> {
-    const refs = deliveries.map((d) => ({ accountId: d.account_id, mode: d.mode, id: d.endpoint_id }));
-    const urls = new Map((await this.endpoints.load(refs)).map((endpoint) => [endpoint.id, endpoint.url]));
-    return Promise.all(
-      deliveries.map(async (delivery): Promise<NewLog> => {
-        const locale = (await this.accounts.find(delivery.account_id))?.locale ?? 'en';
-        const url = urls.get(delivery.endpoint_id) ?? '';
-        return {
-          accountId: delivery.account_id,
-          mode: delivery.mode,
-          category: 'webhook',
-          action: 'delivery.failed',
-          status: 'failed',
-          description: describeDelivery(locale, { url, outcome: 'poison' }),
-          operationId: delivery.operation_id,
-          eventId: delivery.event_id,
-          endpointId: delivery.endpoint_id,
-          deliveryId: delivery.id,
-        };
-      }),
-    );
   }
 }

@@ -3,10 +3,11 @@ import type { Locale } from '../accounts/account.js';
 import { AccountDirectory } from '../accounts/account-directory.js';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { AttemptObserver } from './attempt-observer.js';
-import type { JudgedAttempt } from './attempt-outcome.js';
+import { DeliveryExpiry } from './delivery-expiry.js';
 import { DeliverySender } from './delivery-sender.js';
 import type { SessionPorts } from './dispatch-session.js';
 import { longestWaitMs } from './retry-schedule.js';
@@ -23,6 +24,7 @@ export class DispatchPorts implements SessionPorts {
     private readonly accounts: AccountDirectory,
     private readonly sender: DeliverySender,
     private readonly observer: AttemptObserver,
+    private readonly expiry: DeliveryExpiry,
   ) {}
 
   settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
@@ -37,8 +39,12 @@ export class DispatchPorts implements SessionPorts {
     return this.sender.send(delivery, settings, signal);
   }
 
-  onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void {
-    this.observer.observe(delivery, result, judged);
+  async expire({ lane, id }: ClaimedDelivery): Promise<void> {
+    await this.expiry.end([{ accountId: lane[0], mode: lane[1], id }]);
+  }
+
+  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
+    this.observer.observe(delivery, result, settlement);
   }
 
   onDead(lane: LaneId, reason: 'gone' | 'failing'): void {

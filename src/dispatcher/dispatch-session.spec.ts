@@ -91,6 +91,7 @@ class World {
       this.attempts.push(id);
       this.tell();
     },
+    expire: async () => undefined,
     onDead: () => undefined,
     onProbeFailed: () => undefined,
     onError: (error, doing) => {
@@ -113,6 +114,7 @@ class World {
     const rest = {
       revision: 1,
       dueAtMs: Number(id.slice(-12)),
+      isExpired: false,
       eventType: 'collect.pending',
       operationId: null,
       firstAttemptAt: null,

@@ -5,9 +5,10 @@ import type { Locale } from '../accounts/account.js';
 import type { Clock } from '../common/clock.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
-import { judgeAttempt, type JudgedAttempt } from './attempt-outcome.js';
+import { judgeAttempt } from './attempt-outcome.js';
 import { isPausing, type PacedAttempt, paceOutcome } from './endpoint-pace.js';
 import { laneKey, type Lane } from './lane.js';
 import { LaneBook } from './lane-book.js';
@@ -20,8 +21,10 @@ export interface SessionPorts {
   settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null>;
   localeOf(accountId: string): Promise<Locale> | Locale;
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
+  /** Ends a delivery whose event is past the retention. */
+  expire(delivery: ClaimedDelivery): Promise<void>;
   /** After an attempt took effect. */
-  onAttempt(delivery: ClaimedDelivery, result: SendResult, judged: JudgedAttempt): void;
+  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void;
   /** The receiver is gone, or failed to the end of a schedule; also when the attempt itself came too late. */
   onDead(lane: LaneId, reason: 'gone' | 'failing'): void;
   /** A probe of an open circuit failed; the endpoint may have failed for longer than any of its deliveries may wait. */
@@ -184,6 +187,12 @@ export class DispatchSession {
       this.poke();
     };
     try {
+      if (delivery.isExpired) {
+        await this.ports.expire(delivery);
+        this.settler.release(batch);
+        isStillDue = false;
+        return;
+      }
       const settings = await this.ports.settingsOf(delivery.lane, delivery.revision);
       if (this.abort.signal.aborted) return;
       if (settings === null) {
@@ -218,15 +227,15 @@ export class DispatchSession {
     { settings, locale, result }: { settings: EndpointSettings; locale: Locale; result: SendResult },
   ): Promise<{ nextDueMs: number | null; isStillDue: boolean }> {
     const { isFailing } = lane;
-    const judged = judgeAttempt(delivery, result, { settings, locale, isFailing, random: this.ports.random() });
-    lane.isFailing = judged.settlement.failingBegins ?? isFailing;
+    const settlement = judgeAttempt(delivery, result, { settings, locale, isFailing, random: this.ports.random() });
+    lane.isFailing = settlement.failingBegins ?? isFailing;
     for (;;) {
       try {
-        const tookEffect = await this.settler.settle(batch, judged.settlement);
-        if (judged.disable !== null) this.ports.onDead(delivery.lane, judged.disable);
+        const tookEffect = await this.settler.settle(batch, settlement);
+        if (settlement.disable !== null) this.ports.onDead(delivery.lane, settlement.disable);
         if (!tookEffect) return { nextDueMs: null, isStillDue: true };
-        this.ports.onAttempt(delivery, result, judged);
-        const { next } = judged.settlement;
+        this.ports.onAttempt(delivery, result, settlement);
+        const { next } = settlement;
         const nextDueMs = 'waitMs' in next ? this.clock.monotonicMs() + next.waitMs : null;
         return { nextDueMs, isStillDue: false };
       } catch (error) {

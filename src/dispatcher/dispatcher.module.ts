@@ -6,12 +6,15 @@ import { RecoveriesModule } from '../webhooks/recoveries/recoveries.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { AttemptObserver } from './attempt-observer.js';
 import { CrashSweeper } from './crash-sweeper.js';
+import { DeadEndpointsJob } from './dead-endpoints-job.js';
+import { DeliveryExpiry } from './delivery-expiry.js';
 import { DeliverySender } from './delivery-sender.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { Dispatcher } from './dispatcher.js';
 import { DispatcherGauges } from './dispatcher-gauges.js';
 import { DispatcherWakeUps } from './dispatcher-wake-ups.js';
 import { EndpointCache } from './endpoint-cache.js';
+import { ExpiryJob } from './expiry-job.js';
 import { LeftoversJob } from './leftovers-job.js';
 import { RecoveryJob } from './recovery-job.js';
 
@@ -21,15 +24,18 @@ import { RecoveryJob } from './recovery-job.js';
   providers: [
     AttemptObserver,
     CrashSweeper,
+    DeadEndpointsJob,
+    DeliveryExpiry,
     DeliverySender,
     DispatchPorts,
     Dispatcher,
     DispatcherGauges,
     DispatcherWakeUps,
     EndpointCache,
+    ExpiryJob,
     LeftoversJob,
     RecoveryJob,
   ],
-  exports: [Dispatcher, CrashSweeper, LeftoversJob],
+  exports: [Dispatcher, CrashSweeper, DeadEndpointsJob, ExpiryJob, LeftoversJob],
 })
 export class DispatcherModule {}

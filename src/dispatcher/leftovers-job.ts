@@ -1,10 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Singleton } from '../database/singleton.js';
-import { LeftoversRepository } from '../deliveries/leftovers.repository.js';
+import { type LeftoverEndpoint, LeftoversRepository } from '../deliveries/leftovers.repository.js';
 
 const TICK_MS = 1_000;
-const ENDPOINTS_A_RUN = 100;
+const ENDPOINTS_A_STATEMENT = 100;
 const ROWS_A_STATEMENT = 1_000;
 
 /** Ends, in batches, what disabled and deleted endpoints left unfinished; to readers those rows have ended already. */
@@ -32,15 +32,30 @@ export class LeftoversJob {
     }
   }
 
-  async runOnce(): Promise<{ endpoints: number; deliveries: number }> {
-    const endpoints = await this.leftovers.findEndpoints(ENDPOINTS_A_RUN);
-    let deliveries = 0;
-    for (const endpoint of endpoints) {
-      for (let ended = ROWS_A_STATEMENT; ended === ROWS_A_STATEMENT; deliveries += ended) {
-        ended = await this.leftovers.endSome(endpoint, ROWS_A_STATEMENT);
+  /** An endpoint that fails is left for the next run, and keeps none of the others waiting. */
+  async runOnce(): Promise<{ endpoints: number; deliveries: number; failed: number }> {
+    let [endpoints, deliveries, failed] = [0, 0, 0];
+    let found = await this.leftovers.findEndpoints(ENDPOINTS_A_STATEMENT);
+    for (; found.length > 0; found = await this.leftovers.findEndpoints(ENDPOINTS_A_STATEMENT, found.at(-1))) {
+      for (const endpoint of found) {
+        try {
+          deliveries += await this.endAll(endpoint);
+          endpoints += 1;
+        } catch (error) {
+          failed += 1;
+          this.logger.error(`What ${endpoint.id} left could not be ended: ${(error as Error).message}`);
+        }
       }
-      await this.leftovers.markDone(endpoint);
     }
-    return { endpoints: endpoints.length, deliveries };
+    return { endpoints, deliveries, failed };
+  }
+
+  private async endAll(endpoint: LeftoverEndpoint): Promise<number> {
+    let deliveries = 0;
+    for (let ended = ROWS_A_STATEMENT; ended === ROWS_A_STATEMENT; deliveries += ended) {
+      ended = await this.leftovers.endSome(endpoint, ROWS_A_STATEMENT);
+    }
+    await this.leftovers.markDone(endpoint);
+    return deliveries;
   }
 }

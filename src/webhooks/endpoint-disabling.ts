@@ -17,11 +17,42 @@ const DISABLE: Statement = {
   text: `UPDATE signalpost.webhook_endpoints AS target
     SET status = 'disabled', disabled_reason = $4, disabled_at = now(), epoch = epoch + 1, epoch_ended_at = now(),
       has_leftovers = true, recoverable_since = ${oldestUnfinishedSql('target.')},
+      dead_reason = NULL, dead_revision = NULL,
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
       AND ($4 <> 'failing' OR failing_since <= now() - $5 * interval '1 millisecond')
     RETURNING url, failing_since`,
 };
+
+/**
+ * One endpoint that an attempt marked, and that nobody changed since; the mark of one that was changed is wiped.
+ * Lock: the row, SKIP LOCKED. Index: webhook_endpoints_dead.
+ */
+const TAKE_MARKED: Statement = {
+  name: 'webhook_endpoints.take_marked',
+  text: `UPDATE signalpost.webhook_endpoints AS target
+    SET dead_reason = NULL, dead_revision = NULL
+    FROM (
+      SELECT w.account_id, w.mode, w.id, w.dead_reason, a.locale,
+             w.dead_revision = w.revision AND w.status = 'enabled' AND w.deleted_at IS NULL AS is_current
+      FROM signalpost.webhook_endpoints w
+      JOIN signalpost.accounts a ON a.id = w.account_id
+      WHERE w.dead_reason IS NOT NULL
+      LIMIT 1
+      FOR UPDATE OF w SKIP LOCKED
+    ) AS marked
+    WHERE target.account_id = marked.account_id AND target.mode = marked.mode AND target.id = marked.id
+    RETURNING marked.*`,
+};
+
+interface MarkedRow {
+  readonly account_id: string;
+  readonly mode: EndpointRef['mode'];
+  readonly id: string;
+  readonly dead_reason: 'gone' | 'failing';
+  readonly locale: Locale;
+  readonly is_current: boolean;
+}
 
 interface DisabledRow {
   readonly url: string;
@@ -79,6 +110,15 @@ export class EndpointDisabling {
     const log = { category: 'webhook', action: 'webhook_endpoint.disabled', status: 'failed', description } as const;
     await this.logs.write([{ ...log, accountId, mode, endpointId: id, metadata: { reason } }], manager);
     await this.repository.announce(ref, manager);
+    return true;
+  }
+
+  /** Disables one endpoint that an attempt's settle marked for it. @returns false when none is marked. */
+  async disableMarked(manager: EntityManager): Promise<boolean> {
+    const [row] = await this.database.rows<MarkedRow>(TAKE_MARKED, [], manager);
+    if (!row) return false;
+    const ref = { accountId: row.account_id, mode: row.mode, id: row.id };
+    if (row.is_current) await this.disable(ref, row.dead_reason, row.locale, manager);
     return true;
   }
 }

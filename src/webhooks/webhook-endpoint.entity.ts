@@ -36,6 +36,12 @@ export class WebhookEndpointEntity {
   @Column({ type: 'timestamptz', name: 'failing_since', precision: 3, nullable: true })
   failingSince!: Date | null;
 
+  @Column({ type: 'text', name: 'dead_reason', nullable: true })
+  deadReason!: 'gone' | 'failing' | null;
+
+  @Column({ type: 'bigint', name: 'dead_revision', nullable: true })
+  deadRevision!: string | null;
+
   @Column('json', { default: {} })
   headers!: Record<string, string>;
 

@@ -22,6 +22,7 @@ export function settlementOf(
     },
     next,
     failingBegins: null,
+    disable: null,
     log: null,
     systemEvent: null,
   };
