@@ -23,6 +23,8 @@
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
+-- A plan may also have been made while the tables were nearly empty, when every index looks the same. So whatever reads a
+-- queue asks for the order of one index and may not sort, and lanes are compared so that no index on their owner serves.
 CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   dispatcher_token uuid,
   batch_number bigint,
@@ -62,12 +64,14 @@ SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_sort = off
 SET join_collapse_limit = 1
 SET from_collapse_limit = 1
 SET plan_cache_mode = force_generic_plan
 AS $function$
 #variable_conflict use_column
 DECLARE
+  no_owner CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
   -- How far a claim looks into one ordered lane.
   reach CONSTANT integer := 1000;
   claimed_lanes integer[];
@@ -96,7 +100,7 @@ BEGIN
     FROM unnest(lane_accounts, lane_modes, lane_endpoints) AS given (account_id, mode, endpoint_id)
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    WHERE l.owner IS NULL
+    WHERE coalesce(l.owner, no_owner) = no_owner
     FOR NO KEY UPDATE OF l SKIP LOCKED
   LOOP
     UPDATE signalpost.lanes AS target
@@ -119,18 +123,21 @@ BEGIN
       ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    WHERE l.owner = dispatcher_token
+    WHERE coalesce(l.owner, no_owner) = dispatcher_token
       -- One that is ordered no longer may still have followers of the time when it was.
       AND (w.ordering = 'operation' OR given.recheck)
   LOOP
     IF ordered_lane.recheck THEN
       looked_at := 0;
       FOR waiting IN
-        SELECT q.id, EXISTS (
-            SELECT FROM signalpost.pending_deliveries earlier
+        SELECT q.id, (
+            SELECT true FROM signalpost.pending_deliveries earlier
             WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-              AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id
-          ) AS is_behind
+              AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
+              AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (q.order_key, q.endpoint_epoch, q.id)
+            ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+            LIMIT 1
+          ) IS NOT NULL AS is_behind
         FROM (
           SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
           FROM signalpost.pending_deliveries p
@@ -167,10 +174,14 @@ BEGIN
         LIMIT reach
       ) AS q
       WHERE q.order_key IS NOT NULL
-        AND EXISTS (
-          SELECT FROM signalpost.pending_deliveries earlier
+        AND (
+          SELECT true FROM signalpost.pending_deliveries earlier
           WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-            AND earlier.order_key = q.order_key AND earlier.endpoint_epoch = q.endpoint_epoch AND earlier.id < q.id)
+            AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
+            AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (q.order_key, q.endpoint_epoch, q.id)
+          ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+          LIMIT 1
+        ) IS NOT NULL
     LOOP
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = 'infinity'
@@ -180,11 +191,14 @@ BEGIN
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = now()
       WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id
-        AND NOT EXISTS (
-          SELECT FROM signalpost.pending_deliveries earlier
-          WHERE earlier.account_id = target.account_id AND earlier.mode = target.mode
-            AND earlier.endpoint_id = target.endpoint_id AND earlier.order_key = target.order_key
-            AND earlier.endpoint_epoch = target.endpoint_epoch AND earlier.id < target.id);
+        AND (
+          SELECT true FROM signalpost.pending_deliveries earlier
+          WHERE earlier.account_id = target.account_id AND earlier.mode = target.mode AND earlier.endpoint_id = target.endpoint_id
+            AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (target.order_key, target.endpoint_epoch)
+            AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (target.order_key, target.endpoint_epoch, target.id)
+          ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+          LIMIT 1
+        ) IS NULL;
     END LOOP;
   END LOOP;
 
@@ -205,14 +219,18 @@ BEGIN
       AND (p.due_at, p.id) > (
         coalesce(given.after_due_at, '-infinity'), coalesce(given.after_id, '00000000-0000-0000-0000-000000000000'))
       AND p.id NOT IN (SELECT unnest(in_flight))
-      AND (p.order_key IS NULL OR NOT EXISTS (
-        SELECT FROM signalpost.pending_deliveries earlier
+      AND (p.order_key IS NULL OR (
+        SELECT true FROM signalpost.pending_deliveries earlier
         WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
-          AND earlier.order_key = p.order_key AND earlier.endpoint_epoch = p.endpoint_epoch AND earlier.id < p.id))
+          AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (p.order_key, p.endpoint_epoch)
+          AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (p.order_key, p.endpoint_epoch, p.id)
+        ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+        LIMIT 1
+      ) IS NULL)
     ORDER BY p.due_at, p.id
     LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
   ) AS q
-  WHERE l.owner = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
+  WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
 
   IF claimed_ids IS NOT NULL THEN
     RETURN QUERY
@@ -222,8 +240,9 @@ BEGIN
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
     JOIN signalpost.pending_deliveries q
       ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    -- Not by `q.endpoint_id`: naming it would open the index of due times to the look-up by id above.
     JOIN signalpost.webhook_endpoints w
-      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+      ON w.account_id = lane_accounts[c.lane] AND w.mode = lane_modes[c.lane] AND w.id = lane_endpoints[c.lane]
     -- Past the retention its body may be gone with its month.
     LEFT JOIN signalpost.events e
       ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id AND q.event_id >= oldest_event;
@@ -257,6 +276,6 @@ BEGIN
     ORDER BY p.due_at
     LIMIT 1
   ) AS coming ON true
-  WHERE l.owner = dispatcher_token;
+  WHERE coalesce(l.owner, no_owner) = dispatcher_token;
 END
 $function$;

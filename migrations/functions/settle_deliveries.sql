@@ -57,6 +57,7 @@ SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_sort = off
 SET join_collapse_limit = 1
 SET from_collapse_limit = 1
 SET plan_cache_mode = force_generic_plan
@@ -106,11 +107,12 @@ BEGIN
   -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt.
   FOR leftover IN
     SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
-    FROM unnest(accounts, modes, ids, numbers) AS s (account_id, mode, id, number)
+    FROM unnest(accounts, modes, ids, numbers, endpoints) AS s (account_id, mode, id, number, endpoint_id)
     JOIN signalpost.pending_deliveries q
       ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
+    -- Not by `q.endpoint_id`: naming it would open the index of due times to the look-up by id above.
     JOIN signalpost.webhook_endpoints w
-      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id
+      ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
     WHERE q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL
     ORDER BY q.account_id, q.mode, q.id
     FOR NO KEY UPDATE OF q
@@ -218,8 +220,9 @@ BEGIN
     SELECT p.id, p.due_at INTO follower
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = accounts[n] AND p.mode = modes[n] AND p.endpoint_id = endpoints[n]
-      AND p.order_key = ended.order_key AND p.endpoint_epoch = ended.endpoint_epoch AND p.id > ids[n]
-    ORDER BY p.id
+      AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (ended.order_key, ended.endpoint_epoch)
+      AND (p.order_key, p.endpoint_epoch, p.id) > (ended.order_key, ended.endpoint_epoch, ids[n])
+    ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
     LIMIT 1
     -- A claim may be putting it to `infinity` this moment, because it still saw this one before it.
     FOR NO KEY UPDATE;
