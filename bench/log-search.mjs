@@ -21,9 +21,10 @@ const BATCH = 500;
 
 const folder = mkdtempSync(join(tmpdir(), 'signalpost-bench-logs-'));
 const database = await embeddedDatabase(folder, { shared_buffers: '1GB', max_wal_size: '4GB' });
-const service = await startService({ DATABASE_URL: database.url });
 const sql = new pg.Client(database.url);
+let service;
 try {
+  service = await startService({ DATABASE_URL: database.url });
   await sql.connect();
   const api = client(service.origin, 1);
   const accounts = [];
@@ -38,7 +39,7 @@ try {
   for (const size of SIZES) await benchSearching(accounts, size);
 } finally {
   await sql.end();
-  await service.stop();
+  await service?.stop();
   await database.release();
   rmSync(folder, { recursive: true, force: true });
 }
