@@ -99,16 +99,23 @@ export class KeyFleet {
     };
     const watching = this.urls.map(watch);
     for (const key of keys) {
-      const response = await fetch(`${this.urls[0]}/v1/api-keys/${key.id}`, {
-        method: 'DELETE',
-        headers: { authorization: `Bearer ${key.owner}` },
-      });
-      await response.text();
-      if (response.status !== 200) throw new Error(`Revoking answered ${response.status}.`);
+      await this.end(key);
       revokedAt.set(key, performance.now());
     }
     await Promise.all(watching);
     return latencies;
+  }
+
+  /** Again when the process lacks a connection, as it may while the database takes no new ones. */
+  private async end({ id, owner }: FleetKey): Promise<void> {
+    const request = { method: 'DELETE', headers: { authorization: `Bearer ${owner}` } };
+    for (;;) {
+      const response = await fetch(`${this.urls[0]}/v1/api-keys/${id}`, request);
+      await response.text();
+      if (response.status === 200) return;
+      if (response.status < 500) throw new Error(`Revoking answered ${response.status}.`);
+      await pause(25);
+    }
   }
 
   /** Makes revoked keys good again, as no route can, and tells all processes. */
