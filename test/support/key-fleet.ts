@@ -12,6 +12,14 @@ export interface FleetKey {
   readonly owner: string;
 }
 
+/** Milliseconds after the answer of the revocation, one of each for every key and process. */
+export interface Revocations {
+  /** When a refusal was first seen. It can be no sooner than the process was asked. */
+  readonly refusedAfter: number[];
+  /** When the key was last seen accepted: what proves a process late, however seldom it was asked. */
+  readonly acceptedUntil: number[];
+}
+
 const KEYS_PER_OWNER = 25;
 
 /** Several processes of the service on one database, as an operator runs them, and what a test asks of all of them. */
@@ -78,20 +86,24 @@ export class KeyFleet {
   }
 
   /**
-   * Revokes the keys in the first process, one after another, and asks all processes for all of them meanwhile. Answers
-   * the milliseconds from the answer of each revocation to the first refusal by each process.
+   * Revokes the keys in the first process, one after another, and asks all processes for all of them meanwhile.
    */
-  async revoke(keys: readonly FleetKey[]): Promise<number[]> {
+  async revoke(keys: readonly FleetKey[]): Promise<Revocations> {
     const revokedAt = new Map<FleetKey, number>();
-    const latencies: number[] = [];
+    const seen: Revocations = { refusedAfter: [], acceptedUntil: [] };
+    // An answer may come before that of the revocation.
+    const since = (key: FleetKey, at: number): number => Math.max(0, at - (revokedAt.get(key) ?? Infinity));
     const watch = async (url: string): Promise<void> => {
       const accepted = new Set(keys);
+      const acceptedAt = new Map<FleetKey, number>();
       while (accepted.size > 0) {
         for (const key of accepted) {
-          if ((await statusOf(url, key.key)) !== 401) continue;
+          const status = await statusOf(url, key.key);
+          if (status === 200) acceptedAt.set(key, performance.now());
+          if (status !== 401) continue;
           accepted.delete(key);
-          // A process may refuse before the answer of the revocation has arrived.
-          latencies.push(Math.max(0, performance.now() - (revokedAt.get(key) ?? Infinity)));
+          seen.refusedAfter.push(since(key, performance.now()));
+          seen.acceptedUntil.push(since(key, acceptedAt.get(key) ?? 0));
         }
         // Asking without a break would measure how long the machine is busy with being asked.
         await pause(keys.length > 1 ? 25 : 2);
@@ -103,7 +115,7 @@ export class KeyFleet {
       revokedAt.set(key, performance.now());
     }
     await Promise.all(watching);
-    return latencies;
+    return seen;
   }
 
   /** Again when the process lacks a connection, as it may while the database takes no new ones. */
