@@ -347,6 +347,8 @@ CREATE INDEX pending_deliveries_order
 -- A first delivery shares its event's millisecond and is found by it; only the others need an index on the event.
 CREATE INDEX pending_deliveries_resent ON signalpost.pending_deliveries (account_id, mode, event_id)
   WHERE trigger <> 'event';
+CREATE INDEX pending_deliveries_resent_by_operation
+  ON signalpost.pending_deliveries (account_id, mode, operation_id, id) WHERE trigger <> 'event';
 
 -- Ended deliveries; a row changes only in that an attempt which was in the air at a cancellation is counted.
 CREATE TABLE signalpost.deliveries (
@@ -373,6 +375,8 @@ CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, 
   WHERE endpoint_id IS NOT NULL;
 CREATE INDEX deliveries_unsuccessful ON signalpost.deliveries (account_id, mode, status, id) WHERE status <> 'succeeded';
 CREATE INDEX deliveries_resent ON signalpost.deliveries (account_id, mode, event_id) WHERE trigger <> 'event';
+CREATE INDEX deliveries_resent_by_operation ON signalpost.deliveries (account_id, mode, operation_id, id)
+  WHERE trigger <> 'event';
 
 -- Partitioned by the delivery's id, so that a delivery's attempts lie together and go with it.
 CREATE TABLE signalpost.attempts (

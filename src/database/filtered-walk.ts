@@ -1,4 +1,4 @@
-import { AppError } from '../common/app-error.js';
+import { searchGivenUp } from '../common/bounded-search.js';
 
 /** Keys from `from` on and before `until`. */
 export interface KeyRange<K> {
@@ -92,5 +92,5 @@ export async function walk<K, R>(
     for (const scan of [...jumping, best]) step ??= await scan.step(rest, LONG_STEP, count - rows.length);
     if (take(step!)) return rows;
   }
-  throw new AppError('unavailable', 'This search takes too long; narrow its time interval.');
+  throw searchGivenUp();
 }

@@ -4,6 +4,7 @@ import { lastUuid, uuidAfter } from '../logs/uuid-order.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
 import * as sql from './delivery-rows.js';
 import type { DeliveryStatus } from './delivery-rows.js';
+import { deliveriesOfOperation } from './operation-deliveries.js';
 
 /** Values of one filter mean or, different filters mean and; an empty list filters nothing. Ids are uuids. */
 export interface DeliveryFilters {
@@ -64,8 +65,8 @@ const shapes = new StatementShapes<keyof ListValues>();
 
 /**
  * One statement; each part of its unions gives no more than a page, in the order of the ids. Nothing is read that a
- * filter leaves out: an event's deliveries are few; an endpoint's and those of a status are read in order, an index
- * scan for each endpoint and status.
+ * filter leaves out: an event's deliveries are few; an operation's are read in the order of its events, an endpoint's and
+ * those of a status in their own, an index scan for each endpoint and status.
  */
 export function deliveryListStatement(
   filters: DeliveryFilters,
@@ -78,7 +79,7 @@ export function deliveryListStatement(
     p('accountId');
     p('mode');
     const tail = (id: string): string => `ORDER BY ${id} ${order} LIMIT ${p('limit')}`;
-    return `WITH page AS MATERIALIZED (${source(shape, tail, p)} ${tail('id')}), ${sql.AIR}
+    return `WITH page AS MATERIALIZED (${source(shape, order, tail, p)} ${tail('id')}), ${sql.AIR}
       SELECT page.*, ${sql.IN_FLIGHT}, NULL AS attempts FROM page ${tail('page.id')}`;
   });
 }
@@ -98,8 +99,9 @@ function shapeOf({ eventIds, operationIds, endpointIds, statuses }: DeliveryFilt
 
 type Tail = (id: string) => string;
 
-function source(shape: Shape, tail: Tail, p: Placeholder): string {
-  if (shape.by === 'event' || shape.by === 'operation') return ofEvents(shape, p);
+function source(shape: Shape, order: 'ASC' | 'DESC', tail: Tail, p: Placeholder): string {
+  if (shape.by === 'event') return ofEvents(p);
+  if (shape.by === 'operation') return ofOperations(order, p);
   const ended =
     shape.by === 'endpoint'
       ? endedOfEndpoints(shape, tail, p)
@@ -120,20 +122,27 @@ const unfinishedRows = (p: Placeholder): string =>
   `SELECT ${sql.UNFINISHED_COLUMNS} FROM ${sql.UNFINISHED_TABLE} WHERE ${sql.UNFINISHED_TENANT} AND ${inRange('p', p)}
     AND (${p('statuses')}::text[] IS NULL OR ${sql.UNFINISHED_STATUS} = ANY (${p('statuses')}))`;
 
-/** Index: as `deliveriesOfWantedEvents` says; events_by_operation. */
-function ofEvents({ by }: Shape, p: Placeholder): string {
-  const wanted =
-    by === 'event'
-      ? `unnest(${p('eventIds')}::uuid[]) AS wanted (event_id)`
-      : `(SELECT e.id AS event_id FROM unnest(${p('operationIds')}::text[]) AS given (operation_id)
-          JOIN signalpost.events e ON e.account_id = $1 AND e.mode = $2 AND e.operation_id = given.operation_id
-         ) AS wanted`;
-  const rest = (alias: string, status: string): string => `AND ${inRange(alias, p)}
+const remaining = (alias: string, status: string, p: Placeholder): string => `AND ${inRange(alias, p)}
     AND (${p('endpointIds')}::uuid[] IS NULL OR ${alias}.endpoint_id = ANY (${p('endpointIds')}))
     AND (${p('operationIds')}::text[] IS NULL OR ${alias}.operation_id = ANY (${p('operationIds')}))
     AND (${p('statuses')}::text[] IS NULL OR ${status} = ANY (${p('statuses')}))`;
-  const ended = rest('d', sql.ENDED_STATUS);
-  return `SELECT owed.* FROM ${wanted} ${sql.deliveriesOfWantedEvents(ended, rest('p', sql.UNFINISHED_STATUS))}`;
+
+/** Index: as `deliveriesOfWantedEvents` says. */
+function ofEvents(p: Placeholder): string {
+  const ended = remaining('d', sql.ENDED_STATUS, p);
+  const unfinished = remaining('p', sql.UNFINISHED_STATUS, p);
+  return `SELECT owed.* FROM unnest(${p('eventIds')}::uuid[]) AS wanted (event_id)
+    ${sql.deliveriesOfWantedEvents(ended, unfinished)}`;
+}
+
+/** Index: as `deliveriesOfOperation` says. */
+function ofOperations(order: 'ASC' | 'DESC', p: Placeholder): string {
+  const page = deliveriesOfOperation({
+    operationId: 'wanted.operation_id',
+    ...{ from: `${p('from')}::uuid`, until: `${p('until')}::uuid`, limit: p('limit'), order },
+    conditions: (alias, status) => remaining(alias, status, p),
+  });
+  return `SELECT owed.* FROM unnest(${p('operationIds')}::text[]) AS wanted (operation_id) CROSS JOIN LATERAL (${page}) AS owed`;
 }
 
 /** Index: deliveries_by_endpoint. */

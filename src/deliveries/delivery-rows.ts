@@ -115,19 +115,29 @@ export function hasDelivery(eventId: string, statuses: string): string {
 }
 
 /**
+ * A subquery's text: the first deliveries of the event `eventId` (an SQL expression) under the conditions given, each of
+ * which begins with AND. Index: primary keys.
+ */
+export function firstDeliveriesOf(eventId: string, endedConditions: string, unfinishedConditions: string): string {
+  return `SELECT ${ENDED_COLUMNS} FROM ${ENDED_TABLE}
+      WHERE ${ENDED_TENANT} AND d.event_id = ${eventId} AND d.trigger = 'event'
+        AND ${firstDeliveryRange('d.id', eventId)} ${endedConditions}
+    UNION ALL SELECT ${UNFINISHED_COLUMNS} FROM ${UNFINISHED_TABLE}
+      WHERE ${UNFINISHED_TENANT} AND p.event_id = ${eventId} AND p.trigger = 'event'
+        AND ${firstDeliveryRange('p.id', eventId)} ${unfinishedConditions}`;
+}
+
+/**
  * The deliveries of the relation `wanted (event_id)` that stands before it in FROM, under the conditions given (each
- * begins with AND): a LATERAL subquery named `owed`.
+ * begins with AND): a LATERAL subquery named `owed`. Index: as `hasDelivery` says.
  */
 export function deliveriesOfWantedEvents(endedConditions: string, unfinishedConditions: string): string {
-  const ended = `SELECT ${ENDED_COLUMNS} FROM ${ENDED_TABLE}
-    WHERE ${ENDED_TENANT} AND d.event_id = wanted.event_id ${endedConditions}`;
-  const unfinished = `SELECT ${UNFINISHED_COLUMNS} FROM ${UNFINISHED_TABLE}
-    WHERE ${UNFINISHED_TENANT} AND p.event_id = wanted.event_id ${unfinishedConditions}`;
   return `CROSS JOIN LATERAL (
-    ${ended} AND d.trigger = 'event' AND ${firstDeliveryRange('d.id', 'wanted.event_id')}
-    UNION ALL ${ended} AND d.trigger <> 'event'
-    UNION ALL ${unfinished} AND p.trigger = 'event' AND ${firstDeliveryRange('p.id', 'wanted.event_id')}
-    UNION ALL ${unfinished} AND p.trigger <> 'event'
+    ${firstDeliveriesOf('wanted.event_id', endedConditions, unfinishedConditions)}
+    UNION ALL SELECT ${ENDED_COLUMNS} FROM ${ENDED_TABLE}
+      WHERE ${ENDED_TENANT} AND d.event_id = wanted.event_id AND d.trigger <> 'event' ${endedConditions}
+    UNION ALL SELECT ${UNFINISHED_COLUMNS} FROM ${UNFINISHED_TABLE}
+      WHERE ${UNFINISHED_TENANT} AND p.event_id = wanted.event_id AND p.trigger <> 'event' ${unfinishedConditions}
   ) AS owed`;
 }
 

@@ -6,6 +6,7 @@ import type { Mode } from '../auth/caller.js';
 @Index('deliveries_by_endpoint', { synchronize: false })
 @Index('deliveries_unsuccessful', { synchronize: false })
 @Index('deliveries_resent', { synchronize: false })
+@Index('deliveries_resent_by_operation', { synchronize: false })
 export class DeliveryEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

@@ -6,6 +6,7 @@ import type { Mode } from '../auth/caller.js';
 @Index('pending_deliveries_due', { synchronize: false })
 @Index('pending_deliveries_order', { synchronize: false })
 @Index('pending_deliveries_resent', { synchronize: false })
+@Index('pending_deliveries_resent_by_operation', { synchronize: false })
 export class PendingDeliveryEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
   accountId!: string;

@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Access, SECRET_ROUTE } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { BOUNDED_SEARCH } from '../common/bounded-search.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { ApiListResponse, type ListResponse, PageQuery } from '../common/pagination.js';
 import { DeliverySummaryResponse } from '../deliveries/deliveries.dto.js';
@@ -21,7 +22,10 @@ export class EventsController {
 
   @Get()
   @Access({ kinds: SECRET_ROUTE, scope: 'events:read', errors: ['invalid_input'] })
-  @ApiOperation({ summary: 'List events' })
+  @ApiOperation({
+    summary: 'List events',
+    description: `Those that pass all filters, newest first. ${BOUNDED_SEARCH}`,
+  })
   @ApiListResponse(EventResponse)
   @SendAsJson()
   list(@CurrentCaller() caller: TenantCaller, @Query() query: EventsQuery): Promise<string> {

@@ -3,6 +3,7 @@ import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } f
 import { Access, SECRET_ROUTE } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { BOUNDED_SEARCH } from '../common/bounded-search.js';
 import { ApiListResponse, type ListResponse, PageQuery } from '../common/pagination.js';
 import { DeliveryResponse } from '../deliveries/deliveries.dto.js';
 import { LogResponse } from '../logs/logs.dto.js';
@@ -22,7 +23,10 @@ export class OperationsController {
 
   @Get()
   @Access({ kinds: SECRET_ROUTE, scope: 'operations:read', errors: ['invalid_input'] })
-  @ApiOperation({ summary: 'List operations', description: 'Cursors are ids of operations; an unknown one is 422.' })
+  @ApiOperation({
+    summary: 'List operations',
+    description: `Those that pass all filters, newest first. Cursors are ids of operations; an unknown one is 422. ${BOUNDED_SEARCH}`,
+  })
   @ApiListResponse(OperationResponse)
   list(
     @CurrentCaller() caller: TenantCaller,

@@ -3,13 +3,8 @@ import type { Tenant } from '../auth/caller.js';
 import { firstUuidAt, uuidTime } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
 import type { LogRow } from '../logs/log-statements.js';
-import {
-  AIR,
-  attemptsSince,
-  deliveriesOfWantedEvents,
-  type DeliveryRow,
-  IN_FLIGHT,
-} from '../deliveries/delivery-rows.js';
+import { AIR, attemptsSince, type DeliveryRow, IN_FLIGHT } from '../deliveries/delivery-rows.js';
+import { deliveriesOfOperation } from '../deliveries/operation-deliveries.js';
 
 /** What a timeline holds, in the order of the ids' prefixes, which is the order within one millisecond. */
 export const TIMELINE_PREFIXES = ['del', 'evt', 'log'] as const;
@@ -81,8 +76,7 @@ function upperBound(rank: number, before: TimelinePosition | null): string {
 
 /*
  * One statement: each kind gives no more than a page, then the page is chosen, then what is in it is read by primary
- * key. Index: events_by_operation, logs_by_operation, and for deliveries those of `deliveriesOfWantedEvents`, over all
- * events of the operation.
+ * key. Index: events_by_operation, logs_by_operation, and for deliveries those of `deliveriesOfOperation`.
  */
 function timelineText(direction: 'ASC' | 'DESC'): string {
   const between = (column: string, lower: string, upper: string): string =>
@@ -90,12 +84,13 @@ function timelineText(direction: 'ASC' | 'DESC'): string {
   const tail = (column: string): string => `ORDER BY ${column} ${direction} LIMIT $6`;
   const order = (source: string): string =>
     `left(${source}.id::text, 13) COLLATE "C" ${direction}, ${source}.rank ${direction}, ${source}.id ${direction}`;
+  const owed = deliveriesOfOperation({
+    operationId: '$3',
+    ...{ from: 'greatest($4::uuid, $7::uuid)', until: '$8::uuid', limit: '$6', order: direction },
+    conditions: (alias) => between(`${alias}.id`, '$7', '$8'),
+  });
   return `WITH owed AS MATERIALIZED (
-    SELECT owed.*
-    FROM (SELECT e.id AS event_id FROM signalpost.events e
-          WHERE e.account_id = $1 AND e.mode = $2 AND e.operation_id = $3) AS wanted
-    ${deliveriesOfWantedEvents(between('d.id', '$7', '$8'), between('p.id', '$7', '$8'))}
-    ${tail('owed.id')}
+    SELECT owed.* FROM (${owed}) AS owed ${tail('owed.id')}
   ), found AS MATERIALIZED (
     SELECT entry.rank, entry.id FROM (
       (SELECT 0 AS rank, owed.id FROM owed)

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError } from '../common/app-error.js';
+import { searchGivenUp } from '../common/bounded-search.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
 import { Database } from '../database/database.js';
@@ -151,7 +151,7 @@ export class LogSearch {
     const { page, statements, rows } = search;
     page.signal?.throwIfAborted();
     if (search.stepsLeft-- <= 0) {
-      throw new AppError('unavailable', 'This search takes too long; narrow its time interval.');
+      throw searchGivenUp();
     }
     const edge = await this.edgeOf(search, segment, count);
     const step = edge === null ? segment : { ...segment, ...(page.upwards ? { until: edge } : { from: edge }) };

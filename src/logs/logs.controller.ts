@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access, SECRET_ROUTE } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { BOUNDED_SEARCH } from '../common/bounded-search.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { JsonBody } from '../common/http/json-body.decorator.js';
 import { ApiListResponse, type ListResponse } from '../common/pagination.js';
@@ -24,7 +25,7 @@ export class LogsController {
   @Access({ kinds: SECRET_ROUTE, scope: 'logs:read', errors: ['invalid_input'] })
   @ApiOperation({
     summary: 'List and search logs',
-    description: 'Every action and its outcome, newest first, by words, status, object and time, together.',
+    description: `Every action and its outcome, newest first, by words, status, object and time, together. ${BOUNDED_SEARCH}`,
   })
   @ApiListResponse(LogResponse)
   list(@CurrentCaller() caller: TenantCaller, @Query() query: LogsQuery): Promise<ListResponse<LogResponse>> {

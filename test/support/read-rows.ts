@@ -1,0 +1,53 @@
+import type { QueryRunner } from 'typeorm';
+import type { Database, Statement } from '../../src/database/database.js';
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows its scans meet. */
+export class ReadRows {
+  count = 0;
+  readonly nodeTypes = new Set<string>();
+
+  constructor(private readonly runner: QueryRunner) {}
+
+  /** In place of the service's database. */
+  get database(): Database {
+    const rows = async ({ text }: Statement, values: unknown[]): Promise<unknown[]> => {
+      await this.runner.query(`PREPARE judged AS ${text}`);
+      try {
+        const given = values.length > 0 ? `(${values.map(literal).join(', ')})` : '';
+        const [explained] = (await this.runner.query(
+          `EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE judged ${given}`,
+        )) as { 'QUERY PLAN': { Plan: PlanNode }[] }[];
+        this.add(explained!['QUERY PLAN'][0]!.Plan);
+      } finally {
+        await this.runner.query('DEALLOCATE judged');
+      }
+      return (await this.runner.query(text, values)) as unknown[];
+    };
+    return { rows } as unknown as Database;
+  }
+
+  private add(node: PlanNode): void {
+    this.nodeTypes.add(node['Node Type']);
+    if (/Seq Scan|Index Scan|Index Only Scan|Bitmap Heap Scan/.test(node['Node Type'])) {
+      const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+      this.count += (node['Actual Rows'] + removed) * node['Actual Loops'];
+    }
+    for (const child of node.Plans ?? []) this.add(child);
+  }
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+  if (Array.isArray(value)) return quoted(`{${value.map((item) => JSON.stringify(String(item))).join(',')}}`);
+  return quoted(value instanceof Date ? value.toISOString() : String(value as string | number | boolean));
+}
