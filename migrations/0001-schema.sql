@@ -31,6 +31,8 @@ CREATE TABLE signalpost.ledgers (
   mode text NOT NULL CHECK (mode IN ('test', 'live')),
   last_sequence bigint NOT NULL DEFAULT 0,
   last_event_ms bigint NOT NULL DEFAULT 0,
+  -- How often an operation was erased: a publish that read one before must read it again.
+  erasures bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, mode)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 

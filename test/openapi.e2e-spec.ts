@@ -45,6 +45,7 @@ const SECURITY: Record<Who, string[]> = {
   'secret or platform': ['secret_key', 'restricted_key', 'admin_key'],
   'secret key only': ['secret_key', 'admin_key'],
   platform: ['admin_key'],
+  acting: ['admin_key'],
 };
 
 describe('the OpenAPI document', () => {
@@ -231,8 +232,14 @@ describe('the OpenAPI document', () => {
           method.toLowerCase() as Method,
           pattern.replace(/:\w+/, () => idFor(name) ?? 'none'),
           {
-            key: who === 'platform' ? service.adminKey : who === 'public' ? merchant.test.publicKey : key,
+            key:
+              who === 'platform' || who === 'acting'
+                ? service.adminKey
+                : who === 'public'
+                  ? merchant.test.publicKey
+                  : key,
             ...(who === 'public' ? { headers: await service.clientTokenHeaders(key, ids.operation!) } : {}),
+            ...(who === 'acting' ? { headers: { 'signalpost-account': merchant.id, 'signalpost-mode': 'test' } } : {}),
             ...(media?.schema ? { body: { ...(shown(media.schema) as object), ...present[name] } } : {}),
           },
         );

@@ -194,6 +194,7 @@ describe('every route', () => {
   /** What is let in by who the caller is, here with the rest of the request in order or not. */
   function entry({ who }: Route): Sent {
     if (who === 'platform') return { key: service.adminKey };
+    if (who === 'acting') return { key: service.adminKey, headers: acting(merchant) };
     return who === 'public' ? { key: merchant.test.publicKey, headers: clientToken } : { key: merchant.test.secretKey };
   }
 
@@ -280,7 +281,8 @@ describe('every route', () => {
     it('lets in the kinds of key of the contract alone, before it looks at parameters and body', async () => {
       const { who } = route;
       const isOpen = who.startsWith('any key');
-      const kind = who === 'platform' ? 'admin' : who === 'public' ? 'public' : 'secret';
+      const isAdmins = who === 'platform' || who === 'acting';
+      const kind = isAdmins ? 'admin' : who === 'public' ? 'public' : 'secret';
       const other = `403 ${kind}_key_required`;
       const refused = {
         public: isOpen ? null : who === 'public' ? '401 invalid_client_token' : other,
@@ -353,16 +355,16 @@ describe('every route', () => {
     it("answers for another account's object and the other mode's exactly as for none, and leaves it as it is", async () => {
       const id = objects[route.names!]!;
       const before = await stateOf(route, id);
-      const missing = await send(route, { key: other.test.secretKey, body: route.body });
+      const callers: Sent[] = [
+        ...(route.who === 'acting' ? [] : [{ key: other.test.secretKey }, { key: merchant.live.secretKey }]),
+        { key: service.adminKey, headers: acting(other) },
+        { key: service.adminKey, headers: acting(merchant, 'live') },
+      ];
+      const missing = await send(route, { ...callers[0], body: route.body });
       const without = (problem: object | null) =>
         JSON.stringify({ ...problem, request_id: null }).replace(/[a-z]+_[0-9a-z]{26}/, '<id>');
       const theirs = { path: pathTo(route.pattern, id), body: route.body };
-      for (const who of [
-        { key: other.test.secretKey },
-        { key: merchant.live.secretKey },
-        { key: service.adminKey, headers: acting(other) },
-        { key: service.adminKey, headers: acting(merchant, 'live') },
-      ]) {
+      for (const who of callers) {
         const answered = await send(route, { ...theirs, ...who });
         expect(answered.outcome).toBe('404 not_found');
         expect(without(answered.problem)).toEqual(without(missing.problem));

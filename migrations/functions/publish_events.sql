@@ -4,7 +4,7 @@
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
 -- `expected_sequence`. A ledger that has moved on since is checked for what matters (an operation's version, an
--- external id); a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
+-- external id), and any erasure matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
 -- since the snapshot raises SP409, which undoes all.
 --
 -- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
@@ -17,6 +17,7 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   ledger_accounts uuid[],
   ledger_modes text[],
   expected_sequences bigint[],
+  expected_erasures bigint[],
   ledger_counts integer[],
   -- Events: `ordinal` counts from 1 within its ledger; `id_tail` is the last 80 bits of the uuid in hex, `id_suffix`
   -- the same in TypeID's base32; the body is head || suffix || to_sequence || sequence || to_created || time || tail.
@@ -100,6 +101,7 @@ AS $function$
 DECLARE
   -- Parallel to the ledgers: where each stood, its new millisecond as number, hex, TypeID prefix and ISO time.
   sequences bigint[];
+  erasure_counts bigint[];
   times bigint[];
   hexes text[];
   prefixes text[];
@@ -111,20 +113,25 @@ DECLARE
 BEGIN
   -- Lock: the rows by primary key, in the order of ids. No writer of any other kind takes these locks for long.
   WITH locked AS MATERIALIZED (
-    SELECT l.account_id, l.mode, l.last_sequence, l.last_event_ms
+    SELECT l.account_id, l.mode, l.last_sequence, l.erasures, l.last_event_ms
     FROM unnest(ledger_accounts, ledger_modes) AS g (account_id, mode)
     JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode
     ORDER BY l.account_id, l.mode
     FOR NO KEY UPDATE OF l
   )
-  SELECT array_agg(locked.last_sequence ORDER BY given.n),
+  SELECT array_agg(locked.last_sequence ORDER BY given.n), array_agg(locked.erasures ORDER BY given.n),
          array_agg(greatest(locked.last_event_ms + 1, now_ms) ORDER BY given.n)
-  INTO sequences, times
+  INTO sequences, erasure_counts, times
   FROM unnest(ledger_accounts, ledger_modes) WITH ORDINALITY AS given (account_id, mode, n)
   JOIN locked ON locked.account_id = given.account_id AND locked.mode = given.mode;
 
   IF coalesce(array_length(sequences, 1), 0) <> array_length(ledger_accounts, 1) THEN
     RAISE EXCEPTION 'a ledger is missing' USING ERRCODE = 'SP404';
+  END IF;
+
+  -- What the caller merged may hold what was erased meanwhile.
+  IF erasure_counts <> expected_erasures THEN
+    RETURN json_build_object('conflict', true);
   END IF;
 
   SELECT array_agg(n) INTO moved

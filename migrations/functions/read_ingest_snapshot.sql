@@ -1,4 +1,4 @@
--- What a publish must know of its ledgers before it writes: the database's clock, each ledger's sequence, operations by
+-- What a publish must know of its ledgers before it writes: the database's clock, each ledger's sequence and erasures, operations by
 -- id, external ids and stored answers of idempotency keys, each as tuples in JSON. All in one statement, so that all is
 -- of one snapshot: a ledger that still stands at its sequence when it is locked has had no change of any kind meanwhile.
 --
@@ -33,7 +33,7 @@ BEGIN
     SELECT json_build_object(
       'now_ms', (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
       'ledgers', (
-        SELECT json_agg(json_build_array(l.account_id, l.mode, l.last_sequence))
+        SELECT json_agg(json_build_array(l.account_id, l.mode, l.last_sequence, l.erasures))
         FROM unnest(ledger_accounts, ledger_modes) AS g (account_id, mode)
         JOIN signalpost.ledgers l ON l.account_id = g.account_id AND l.mode = g.mode),
       'operations', (

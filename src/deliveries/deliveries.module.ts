@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { LogsModule } from '../logs/logs.module.js';
+import { CancellationsRepository } from './actions/cancellations.repository.js';
+import { CancellationsService } from './actions/cancellations.service.js';
 import { DeliveryActionsController } from './actions/delivery-actions.controller.js';
 import { DeliveryActionsRepository } from './actions/delivery-actions.repository.js';
 import { DeliveryActionsService } from './actions/delivery-actions.service.js';
@@ -20,6 +22,8 @@ import { LeftoversRepository } from './leftovers.repository.js';
   imports: [LogsModule],
   controllers: [DeliveriesController, DeliveryActionsController],
   providers: [
+    CancellationsRepository,
+    CancellationsService,
     DeliveriesQueryRepository,
     DeliveriesService,
     DeliveryActionsRepository,
@@ -35,6 +39,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     ResendsService,
   ],
   exports: [
+    CancellationsService,
     DeliveriesService,
     DispatcherLeaseRepository,
     ExpiryRepository,

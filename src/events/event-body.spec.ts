@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { encodeId, newUuid, typeIdTail, typeIdTime, uuidTime } from '../common/ids.js';
-import { renderEventBody, type EventBodyInput } from './event-body.js';
+import { eraseEventBody, renderEventBody, type EventBodyInput } from './event-body.js';
 import type { OperationState } from './operation-state.js';
 
 const NOW = Date.parse('2026-11-02T21:25:52.418Z');
@@ -91,5 +91,35 @@ describe("an event's body", () => {
         expect(body.operation).toMatchObject({ reference: name, metadata: data, stale: true, previous_status: null });
       }),
     );
+  });
+
+  it('erased is what a rendering without customer, metadata and data gives, byte by byte', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('a","operation":{', '\\","data":{}}', '\u2028"'),
+    );
+    fc.assert(
+      fc.property(
+        text,
+        text,
+        fc.dictionary(text, fc.jsonValue()),
+        fc.maxSafeInteger(),
+        (externalId, name, data, amount) => {
+          const cause = { code: name, description: externalId };
+          const customer = { name, email: externalId, phone: name };
+          const changed = { ...snapshot, reference: name, cause, amount, customer, metadata: data };
+          const operation = { snapshot: changed, previousStatus: name, stale: true };
+          const erased = { ...operation, snapshot: { ...changed, customer: null, metadata: {} } };
+          const expected = assemble({ ...input, externalId, operation: erased, data: {} });
+          expect(eraseEventBody(assemble({ ...input, externalId, operation, data }))).toBe(expected);
+          expect(eraseEventBody(expected)).toBe(expected);
+        },
+      ),
+    );
+  });
+
+  it('of a system event has nothing to erase', () => {
+    const body = assemble({ ...input, operation: null });
+    expect(eraseEventBody(body)).toBe(body);
   });
 });

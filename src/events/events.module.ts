@@ -6,6 +6,10 @@ import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { ClientOperationsController } from './client/client-operations.controller.js';
 import { ClientTokensController } from './client/client-tokens.controller.js';
+import { ErasureController } from './erasure/erasure.controller.js';
+import { ErasureRepository } from './erasure/erasure.repository.js';
+import { ErasureService } from './erasure/erasure.service.js';
+import { InboxErasure } from './erasure/inbox-erasure.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { EventCatalogue } from './event-catalogue.js';
 import { EventTypeRegistry } from './event-type-registry.js';
@@ -53,9 +57,13 @@ import { TimelineService } from './timeline.service.js';
     OperationsController,
     ClientTokensController,
     ClientOperationsController,
+    ErasureController,
     EventTypesController,
   ],
   providers: [
+    ErasureRepository,
+    ErasureService,
+    InboxErasure,
     EventAcceptance,
     EventCatalogue,
     EventTypeRegistry,

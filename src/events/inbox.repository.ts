@@ -29,6 +29,12 @@ const LOCK: Statement = {
   text: `SELECT pg_try_advisory_xact_lock(7400003) AS taken`,
 };
 
+/** The same lock, waited for. */
+const WAIT_FOR_LOCK: Statement = {
+  name: 'inbox_wait_for_lock',
+  text: `SELECT pg_advisory_xact_lock(7400003)`,
+};
+
 /** Lock: the rows; one that somebody holds who repairs it by hand stops no other. Index: event_inbox_waiting. */
 const TAKE: Statement = {
   name: 'inbox_take',
@@ -63,6 +69,11 @@ export class InboxRepository {
   async lock(manager: EntityManager): Promise<boolean> {
     const [row] = await this.database.rows<{ taken: boolean }>(LOCK, [], manager);
     return row!.taken;
+  }
+
+  /** Nobody drains from now on to the end of `manager`'s transaction. */
+  async waitForLock(manager: EntityManager): Promise<void> {
+    await this.database.rows(WAIT_FOR_LOCK, [], manager);
   }
 
   take(limit: number, manager: EntityManager): Promise<InboxEvent[]> {

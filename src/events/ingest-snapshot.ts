@@ -44,12 +44,20 @@ export interface StoredError {
   readonly errors: readonly { field: string; code: string; message: string }[];
 }
 
+/** Where a ledger stands; one that still stands there has had no change that a publish must know. */
+export interface LedgerState {
+  /** Of its last event. */
+  readonly sequence: number;
+  /** How often an operation of it was erased. */
+  readonly erasures: number;
+}
+
 /** What is known of the ledgers of one flush before it is written, all from one snapshot of the database. */
 export interface IngestSnapshot {
   /** The database's clock, in milliseconds since 1970: the time of acceptance. */
   readonly nowMs: number;
   /** By `ledgerKey`. A ledger that is not there has no account. */
-  readonly sequences: ReadonlyMap<string, number>;
+  readonly ledgers: ReadonlyMap<string, LedgerState>;
   /** By `objectKey`. */
   readonly operations: ReadonlyMap<string, OperationState>;
   /** By `objectKey`. */

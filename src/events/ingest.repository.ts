@@ -58,7 +58,7 @@ const READ_BODIES: Statement = {
 
 interface SnapshotRow {
   now_ms: number;
-  ledgers: [string, Mode, number][] | null;
+  ledgers: [string, Mode, sequence: number, erasures: number][] | null;
   operations: OperationTuple[] | null;
   external_ids: [string, Mode, string, string, string][] | null;
   answers: [string, string, 'key' | 'admin', string, string, string, StoredAnswer][] | null;
@@ -168,7 +168,12 @@ function tenantColumns(tenants: readonly Tenant[]): [string[], string[]] {
 function toSnapshot(row: SnapshotRow): IngestSnapshot {
   return {
     nowMs: row.now_ms,
-    sequences: new Map((row.ledgers ?? []).map(([accountId, mode, last]) => [ledgerKey({ accountId, mode }), last])),
+    ledgers: new Map(
+      (row.ledgers ?? []).map(([accountId, mode, sequence, erasures]) => [
+        ledgerKey({ accountId, mode }),
+        { sequence, erasures },
+      ]),
+    ),
     operations: new Map(
       (row.operations ?? []).map((tuple) => [
         objectKey({ accountId: tuple[0], mode: tuple[1] }, tuple[2]),

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { searchPattern } from '../common/search-text.js';
 import { Database, type Statement } from '../database/database.js';
@@ -83,9 +84,9 @@ export class OperationsRepository {
   constructor(private readonly database: Database) {}
 
   /** Null when there is none, or its last event lies before `lastEventFrom`. */
-  async find(tenant: Tenant, id: string, lastEventFrom: string): Promise<OperationRow | null> {
+  async find(tenant: Tenant, id: string, lastEventFrom: string, manager?: EntityManager): Promise<OperationRow | null> {
     const values = [tenant.accountId, tenant.mode, id, lastEventFrom];
-    const [row] = await this.database.rows<OperationRow>(FIND, values);
+    const [row] = await this.database.rows<OperationRow>(FIND, values, manager);
     return row ?? null;
   }
 

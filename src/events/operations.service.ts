@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
@@ -37,15 +38,15 @@ export class OperationsService {
   }
 
   /** @throws AppError `not_found`, 422 for an id of another form. */
-  async get(tenant: Tenant, id: string): Promise<OperationResponse> {
+  async get(tenant: Tenant, id: string, manager?: EntityManager): Promise<OperationResponse> {
     assertId(id, 'id');
-    const row = await this.find(tenant, id);
+    const row = await this.find(tenant, id, manager);
     if (!row) throw new AppError('not_found', 'There is no such operation.');
     return toOperationResponse(row, tenant.mode);
   }
 
-  private find(tenant: Tenant, id: string): Promise<OperationRow | null> {
-    return this.repository.find(tenant, id, firstUuidAt(this.startMs()));
+  private find(tenant: Tenant, id: string, manager?: EntityManager): Promise<OperationRow | null> {
+    return this.repository.find(tenant, id, firstUuidAt(this.startMs()), manager);
   }
 
   /** An empty page may mean that the cursor is unknown. */

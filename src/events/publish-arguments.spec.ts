@@ -4,7 +4,7 @@ import { planPublish } from './publish-plan.js';
 
 const emptyPlan = planPublish([], {
   nowMs: 0,
-  sequences: new Map(),
+  ledgers: new Map(),
   operations: new Map(),
   externalIds: new Map(),
   answers: new Map(),

@@ -10,7 +10,7 @@ import { operationStatsChanges } from './stats/operation-stats-changes.js';
 export type PublishArguments = readonly unknown[];
 
 const PARAMETER_TYPES = [
-  ...['bigint', 'uuid[]', 'text[]', 'bigint[]', 'integer[]'],
+  ...['bigint', 'uuid[]', 'text[]', 'bigint[]', 'bigint[]', 'integer[]'],
   ...[
     'integer[]',
     'integer[]',
@@ -75,7 +75,8 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
     plan.nowMs,
     ledgers.map((ledger) => ledger.tenant.accountId),
     ledgers.map((ledger) => ledger.tenant.mode),
-    ledgers.map((ledger) => ledger.expectedSequence),
+    ledgers.map((ledger) => ledger.expected.sequence),
+    ledgers.map((ledger) => ledger.expected.erasures),
     ledgers.map((ledger) => ledger.count),
 
     events.map((planned) => planned.ledger + 1),

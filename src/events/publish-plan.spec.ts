@@ -56,9 +56,9 @@ const keyed = (key: string, body: string, ...items: PublishUnit['items']): Publi
 });
 const snapshot = (overrides: Partial<IngestSnapshot> = {}): IngestSnapshot => ({
   nowMs: NOW,
-  sequences: new Map([
-    [ledgerKey(one), 40],
-    [ledgerKey(other), 7],
+  ledgers: new Map([
+    [ledgerKey(one), { sequence: 40, erasures: 0 }],
+    [ledgerKey(other), { sequence: 7, erasures: 2 }],
   ]),
   operations: new Map(),
   externalIds: new Map(),
@@ -85,8 +85,8 @@ describe('ordinals', () => {
       [1, 2],
     ]);
     expect(plan.ledgers).toMatchObject([
-      { tenant: one, expectedSequence: 40, count: 2 },
-      { tenant: other, expectedSequence: 7, count: 2 },
+      { tenant: one, expected: { sequence: 40, erasures: 0 }, count: 2 },
+      { tenant: other, expected: { sequence: 7, erasures: 2 }, count: 2 },
     ]);
     const tails = plan.events.filter(({ ledger }) => ledger === 0).map(({ idTail }) => uuidFrom(NOW, idTail));
     expect(tails).toEqual([...tails].sort());
@@ -105,7 +105,7 @@ describe('ordinals', () => {
   });
 
   it('are not given in an account that does not exist', () => {
-    const plan = planPublish([unit(event())], snapshot({ sequences: new Map() }));
+    const plan = planPublish([unit(event())], snapshot({ ledgers: new Map() }));
     expect([kindsOf(plan), plan.events]).toEqual([[['not_found']], []]);
   });
 });

@@ -9,6 +9,7 @@ import {
   requestKey,
   type IdempotentRequest,
   type IngestSnapshot,
+  type LedgerState,
   type PublishUnit,
   type StoredOutcome,
 } from './ingest-snapshot.js';
@@ -58,7 +59,7 @@ export interface PlannedRequest {
 /** Everything one call of publish_events writes, and what each unit is told. */
 export interface PublishPlan {
   readonly nowMs: number;
-  readonly ledgers: readonly { readonly tenant: Tenant; readonly expectedSequence: number; readonly count: number }[];
+  readonly ledgers: readonly { readonly tenant: Tenant; readonly expected: LedgerState; readonly count: number }[];
   readonly events: readonly PlannedEvent[];
   readonly operations: ReadonlyMap<string, PlannedOperation>;
   readonly requests: readonly PlannedRequest[];
@@ -72,10 +73,7 @@ export function planPublish(units: readonly PublishUnit[], snapshot: IngestSnaps
 }
 
 class Planner {
-  private readonly ledgers = new Map<
-    string,
-    { index: number; tenant: Tenant; expectedSequence: number; count: number }
-  >();
+  private readonly ledgers = new Map<string, { index: number; tenant: Tenant; expected: LedgerState; count: number }>();
   private readonly events: PlannedEvent[] = [];
   private readonly operations = new Map<string, PlannedOperation>();
   private readonly externalIds = new Map<string, PlannedEvent>();
@@ -151,13 +149,13 @@ class Planner {
   }
 
   private planEvent(event: AcceptedEvent): PlannedOutcome {
-    const expectedSequence = this.snapshot.sequences.get(ledgerKey(event.tenant));
-    if (expectedSequence === undefined) return refuse('not_found', 'There is no such account.');
+    const expected = this.snapshot.ledgers.get(ledgerKey(event.tenant));
+    if (expected === undefined) return refuse('not_found', 'There is no such account.');
     const occurredAtMs = event.occurredAtMs ?? this.snapshot.nowMs;
     const operation = this.applyOperation(event, occurredAtMs);
     if (operation !== null && 'error' in operation) return { kind: 'refused', error: operation.error };
 
-    const ledger = this.ledgerOf(event.tenant, expectedSequence);
+    const ledger = this.ledgerOf(event.tenant, expected);
     if (ledger.count === MAX_EVENTS_PER_LEDGER) return refuse('unavailable', 'Too many events at once; try again.');
     ledger.count += 1;
     const idTail = uuidTail(ledger.count);
@@ -219,11 +217,11 @@ class Planner {
     if (!applied.stale) kept.lastIdTail = idTail;
   }
 
-  private ledgerOf(tenant: Tenant, expectedSequence: number): { index: number; count: number } {
+  private ledgerOf(tenant: Tenant, expected: LedgerState): { index: number; count: number } {
     const key = ledgerKey(tenant);
     let ledger = this.ledgers.get(key);
     if (ledger === undefined) {
-      ledger = { index: this.ledgers.size, tenant, expectedSequence, count: 0 };
+      ledger = { index: this.ledgers.size, tenant, expected, count: 0 };
       this.ledgers.set(key, ledger);
     }
     return ledger;

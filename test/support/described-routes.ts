@@ -9,7 +9,8 @@ export type Who =
   | 'secret'
   | 'secret key only'
   | 'secret or platform'
-  | 'platform';
+  | 'platform'
+  | 'acting';
 
 /** What the contract says of a route, in so far as every route can be tried by it. */
 export interface DescribedRoute {
@@ -82,6 +83,7 @@ export const DESCRIBED_ROUTES: Readonly<Record<string, DescribedRoute>> = {
     names: 'operation',
     body: {},
   },
+  'POST /v1/operations/:id/erase': { who: 'acting', names: 'operation', body: {} },
   'GET /v1/client/operations/:id': { who: 'public', names: 'operation' },
   'GET /v1/stats/operations': { who: 'secret', scope: 'stats:read' },
 

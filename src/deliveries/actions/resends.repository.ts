@@ -40,6 +40,15 @@ const HOLD_MATCHING: Statement = {
     FOR SHARE`,
 };
 
+// The same, whatever they take.
+const HOLD_ENABLED: Statement = {
+  name: 'resends.hold_enabled',
+  text: `SELECT ${HELD_COLUMNS} FROM signalpost.webhook_endpoints w
+    WHERE w.account_id = $1 AND w.mode = $2 AND w.deleted_at IS NULL AND w.status = 'enabled'
+    ORDER BY w.id
+    FOR SHARE`,
+};
+
 /*
  * Every writer of the queue does this in its own transaction, before it touches a delivery. Lock: the lanes, in the
  * order of their ids, as a publish takes them.
@@ -97,6 +106,11 @@ export class ResendsRepository {
   /** The enabled endpoints whose present event types take `eventType`. */
   holdMatching({ accountId, mode }: Tenant, eventType: string, manager: EntityManager): Promise<HeldEndpoint[]> {
     return this.database.rows<HeldEndpoint>(HOLD_MATCHING, [accountId, mode, eventType], manager);
+  }
+
+  /** All that are enabled. */
+  holdEnabled({ accountId, mode }: Tenant, manager: EntityManager): Promise<HeldEndpoint[]> {
+    return this.database.rows<HeldEndpoint>(HOLD_ENABLED, [accountId, mode], manager);
   }
 
   /** Wakes the lanes for whoever owns or takes them; the ids are for `LaneSignals` after the commit. */

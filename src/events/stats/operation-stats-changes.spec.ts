@@ -82,8 +82,8 @@ describe('the changes of the sums', () => {
 });
 
 function snapshotOf(operations: ReadonlyMap<string, OperationState>): IngestSnapshot {
-  const sequences = new Map(TENANTS.map((tenant) => [ledgerKey(tenant), 0]));
-  return { nowMs: NOW, sequences, operations, externalIds: new Map(), answers: new Map() };
+  const ledgers = new Map(TENANTS.map((tenant) => [ledgerKey(tenant), { sequence: 0, erasures: 0 }]));
+  return { nowMs: NOW, ledgers, operations, externalIds: new Map(), answers: new Map() };
 }
 
 function recount(operations: ReadonlyMap<string, OperationState>): Map<string, { count: number; amount: bigint }> {
