@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { Clock } from '../src/common/clock.js';
-import { EventStreamRepository } from '../src/events/stream/event-stream.repository.js';
+import { EventsQueryRepository } from '../src/events/events-query.repository.js';
+import { EventStreamRepository, type LedgerEvents } from '../src/events/stream/event-stream.repository.js';
 import { publishBatch, publishNew } from './support/publishing.js';
 import { has, pending, range, STREAM, StreamFixture } from './support/stream-fixture.js';
 
@@ -45,6 +46,63 @@ describe('a reader of events who comes back', () => {
       await stream.publishMany('more', 5);
       await has(reader, 905);
       expect(reader.sequences).toEqual(range(1, 905));
+    });
+
+    describe('where little passes its filters', () => {
+      const MANY = 900;
+      const isRare = (n: number): boolean => n % 150 === 0;
+      const rare = range(1, MANY).filter(isRare);
+
+      async function publishPast(): Promise<void> {
+        for (const first of [1, 301, 601]) {
+          const numbers = range(first, first + 299);
+          const events = numbers.map((n) =>
+            pending(`past_${n}`, isRare(n) ? { operation: { reference: 'RARE' } } : {}),
+          );
+          await publishBatch(stream.first, stream.key, events);
+        }
+      }
+
+      it('reads by their indexes, in order, without going through the rest, and goes on with what comes', async () => {
+        await publishPast();
+        await stream.open();
+        const all = jest.spyOn(stream.first.app.get(EventStreamRepository), 'readAfter');
+        try {
+          const reader = await stream.open({ after: 0, query: '?reference=RARE' });
+          const none = await stream.open({ after: 0, query: '?reference=NONE' });
+          await has(reader, rare.length);
+          await none.until(() => none.lastId === String(MANY));
+          await publishBatch(stream.first, stream.key, [pending('new_1', { operation: { reference: 'RARE' } })]);
+          await publishBatch(stream.first, stream.key, [pending('new_2', { operation: { reference: 'NONE' } })]);
+          await has(reader, rare.length + 1);
+          await has(none, 1);
+          expect(reader.sequences).toEqual([...rare, MANY + 1]);
+          expect(none.sequences).toEqual([MANY + 2]);
+          const read = await Promise.all(all.mock.results.map(({ value }) => value as Promise<LedgerEvents[]>));
+          const count = read.flat().reduce((sum, { events }) => sum + events.length, 0);
+          // A page of each stream before it is known how little passes, and what was new.
+          expect(count).toBeLessThan(2 * 200 + 10);
+        } finally {
+          all.mockRestore();
+        }
+      });
+
+      it('goes on from where a read came to that was given up after a few steps', async () => {
+        await publishPast();
+        const lists = stream.first.app.get(EventsQueryRepository);
+        const readOn = lists.readOn.bind(lists);
+        const spy = jest.spyOn(lists, 'readOn').mockImplementationOnce(async (tenant, filters, { from, until }) => {
+          const asked = 'SELECT id FROM signalpost.events WHERE account_id = $1 AND mode = $2 AND sequence = 400';
+          const [event] = await stream.first.dataSource.query<{ id: string }[]>(asked, [tenant.accountId, tenant.mode]);
+          const { rows } = await readOn(tenant, filters, { from, until: event!.id }, 16);
+          return { rows, beyond: { from: event!.id, until } };
+        });
+        const reader = await stream.open({ after: 0, query: '?reference=RARE' });
+        await has(reader, rare.length);
+        expect(reader.sequences).toEqual(rare);
+        expect(spy.mock.calls.length).toBeGreaterThan(1);
+        await reader.until(() => reader.lastId === String(MANY));
+      });
     });
 
     it('gives at once what is published while it begins', async () => {

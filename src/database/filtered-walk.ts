@@ -52,13 +52,18 @@ export function orderedScan<K, R>(reads: OrderedReads<K, R>, direction: WalkDire
 export const FIRST_ROUND = 300;
 const SECOND_ROUND = 3_000;
 export const LONG_STEP = 30_000;
-const MAX_STEPS = 100;
+const MOST_STEPS = 100;
+
+/** What a walk found; `beyond`: the part of the range that it did not come to, null when it filled the page or came to the end. */
+export interface Walked<K, R> {
+  readonly rows: readonly R[];
+  readonly beyond: KeyRange<K> | null;
+}
 
 /**
  * Up to `count` rows that pass all filters. In the first rounds every scan takes a step of bounded length until one
  * fills the page or comes to its end. Then the ordered one that came furthest, for its filter left out the most, goes
- * on step by step; the others, which jump, are tried before each.
- * @throws AppError 503 when the steps are used up.
+ * on for up to `mostSteps`; the others, which jump, are tried before each.
  */
 export async function walk<K, R>(
   ordered: readonly Scan<K, R>[],
@@ -66,7 +71,8 @@ export async function walk<K, R>(
   range: KeyRange<K>,
   count: number,
   isFurther: (rest: KeyRange<K>, than: KeyRange<K>) => boolean,
-): Promise<R[]> {
+  mostSteps = MOST_STEPS,
+): Promise<Walked<K, R>> {
   const rows: R[] = [];
   let rest = range;
   let best = ordered[0]!;
@@ -80,17 +86,25 @@ export async function walk<K, R>(
     for (const scan of [...ordered, ...jumping]) {
       const step = await scan.step(rest, length, count - rows.length);
       if (step === null) continue;
-      if (step.beyond === null || step.rows.length >= count - rows.length) return [...rows, ...step.rows];
+      if (step.beyond === null || step.rows.length >= count - rows.length) {
+        return { rows: [...rows, ...step.rows], beyond: null };
+      }
       if (furthest !== null && !isFurther(step.beyond, furthest.beyond!)) continue;
       furthest = step;
       if (ordered.includes(scan)) best = scan;
     }
-    if (furthest !== null && take(furthest)) return rows;
+    if (furthest !== null && take(furthest)) return { rows, beyond: null };
   }
-  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+  for (let steps = 0; steps < mostSteps; steps += 1) {
     let step: Step<K, R> | null = null;
     for (const scan of [...jumping, best]) step ??= await scan.step(rest, LONG_STEP, count - rows.length);
-    if (take(step!)) return rows;
+    if (take(step!)) return { rows, beyond: null };
   }
-  throw searchGivenUp();
+  return { rows, beyond: rest };
+}
+
+/** The rows of a walk. @throws AppError 503 when its steps were used up. */
+export function wholeWalk<K, R>({ rows, beyond }: Walked<K, R>): readonly R[] {
+  if (beyond !== null) throw searchGivenUp();
+  return rows;
 }

@@ -15,6 +15,8 @@ import {
   type Scan,
   walk,
   type WalkDirection,
+  type Walked,
+  wholeWalk,
 } from '../database/filtered-walk.js';
 import { nearestMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
@@ -39,6 +41,8 @@ const FIND: Statement = {
 
 /** No event happens later than this after it is accepted. */
 const FUTURE_MS = 10 * 60_000;
+/** Of a walk that others wait for. */
+const FEW_STEPS = 2;
 
 const DOWN: WalkDirection<string> = {
   cut: ({ from, until }, edge) => [
@@ -72,10 +76,32 @@ export class EventsQueryRepository {
    * Up to `page.limit` + 1 events, newest first, or oldest first for `page.before`.
    * @throws AppError 503 when filters that have little in common would have to look at too much.
    */
-  async list(tenant: Tenant, filters: EventFilters, page: Page): Promise<EventBody[]> {
+  async list(tenant: Tenant, filters: EventFilters, page: Page): Promise<readonly EventBody[]> {
     const order = page.before === null ? 'DESC' : 'ASC';
-    const range = rangeOf(filters, page);
-    if (range.from >= range.until) return [];
+    return wholeWalk(await this.search(tenant, filters, rangeOf(filters, page), order, page.limit + 1));
+  }
+
+  /** Up to `count` events of the range, oldest first, by a walk of few steps: it may be gone on with from `beyond`. */
+  readOn(
+    tenant: Tenant,
+    filters: EventFilters,
+    { from, until }: KeyRange<string>,
+    count: number,
+  ): Promise<Walked<string, EventBody>> {
+    const whole = rangeOf(filters, { limit: count, after: null, before: null });
+    const range = { from: from > whole.from ? from : whole.from, until: until < whole.until ? until : whole.until };
+    return this.search(tenant, filters, range, 'ASC', count, FEW_STEPS);
+  }
+
+  private async search(
+    tenant: Tenant,
+    filters: EventFilters,
+    range: KeyRange<string>,
+    order: scans.Order,
+    count: number,
+    mostSteps?: number,
+  ): Promise<Walked<string, EventBody>> {
+    if (range.from >= range.until) return { rows: [], beyond: null };
     const conditions = conditionsOf(filters);
     const search: Search = { filters, conditions, values: valuesOf(tenant, filters), order };
     const ways = SCANS.filter(({ serves }) => serves(filters, conditions)).map(({ scan }) => scan);
@@ -83,12 +109,12 @@ export class EventsQueryRepository {
       scan === DELIVERED ? this.deliveredReads(search) : this.eventReads(scan, search),
     );
     const exact = made.find(({ isExact }) => isExact);
-    if (exact !== undefined) return exact.read(range, page.limit + 1);
+    if (exact !== undefined) return { rows: await exact.read(range, count), beyond: null };
     const ordered = made.map((reads) => orderedScan(reads, order === 'DESC' ? DOWN : UP));
     const jumping = conditions.has('words') ? [this.wordsScan(search)] : [];
-    return walk(ordered, jumping, range, page.limit + 1, (rest, than) =>
-      order === 'DESC' ? rest.until < than.until : rest.from > than.from,
-    );
+    const isFurther = (rest: KeyRange<string>, than: KeyRange<string>): boolean =>
+      order === 'DESC' ? rest.until < than.until : rest.from > than.from;
+    return walk(ordered, jumping, range, count, isFurther, mostSteps);
   }
 
   private eventReads(scan: scans.EventScan, { conditions, values, order }: Search): EventReads {

@@ -16,7 +16,7 @@ import { EventTypeRegistry } from './event-type-registry.js';
 import { EventTypesController } from './event-types.controller.js';
 import { EventTypesRepository } from './event-types.repository.js';
 import { EventsController } from './events.controller.js';
-import { EventsQueryRepository } from './events-query.repository.js';
+import { EventsQueryModule } from './events-query.module.js';
 import { EventsQueryService } from './events-query.service.js';
 import { EventsService } from './events.service.js';
 import { Inbox } from './inbox.js';
@@ -44,6 +44,7 @@ import { TimelineService } from './timeline.service.js';
     AccountsModule,
     AuthModule,
     DeliveriesModule,
+    EventsQueryModule,
     EventStreamModule,
     LogsModule,
     OperationStatsModule,
@@ -68,7 +69,6 @@ import { TimelineService } from './timeline.service.js';
     EventCatalogue,
     EventTypeRegistry,
     EventTypesRepository,
-    EventsQueryRepository,
     EventsQueryService,
     EventsService,
     Inbox,

@@ -11,6 +11,7 @@ import {
   type Scan,
   walk,
   type WalkDirection,
+  wholeWalk,
 } from '../database/filtered-walk.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
 import { everyTerm, tellingFirst } from '../database/word-index.js';
@@ -95,7 +96,7 @@ export class OperationsRepository {
    * unknown. An operation never moves, for its `created_at` is its first event's.
    * @throws AppError 503 when filters that have little in common would have to look at too much.
    */
-  async list(tenant: Tenant, filters: OperationFilters, page: OperationPage): Promise<OperationRow[]> {
+  async list(tenant: Tenant, filters: OperationFilters, page: OperationPage): Promise<readonly OperationRow[]> {
     const order = page.before === null ? 'DESC' : 'ASC';
     const cursor = page.after ?? page.before;
     const place = cursor === null ? null : await this.findPlace(tenant, cursor);
@@ -108,7 +109,7 @@ export class OperationsRepository {
     if (isExact) return reads.read(range, page.limit + 1);
     const ordered = orderedScan(reads, order === 'DESC' ? DOWN : UP);
     const jumping = this.hitsScan(filters, values, order);
-    return walk([ordered], [jumping], range, page.limit + 1, () => false);
+    return wholeWalk(await walk([ordered], [jumping], range, page.limit + 1, () => false));
   }
 
   private async findPlace({ accountId, mode }: Tenant, id: string): Promise<Place | null> {

@@ -1,9 +1,18 @@
 /** Greater than every UUIDv7. */
 export const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const firstUuid = '00000000-0000-0000-0000-000000000000';
 
 /** The next uuid in PostgreSQL's order: turns a bound that is not included into one that is. */
 export function uuidAfter(uuid: string): string {
-  if (uuid === lastUuid) return uuid;
-  const hex = (BigInt(`0x${uuid.replaceAll('-', '')}`) + 1n).toString(16).padStart(32, '0');
+  return uuid === lastUuid ? uuid : moved(uuid, 1n);
+}
+
+/** The uuid before it: turns a bound that is included into one that is not. */
+export function uuidBefore(uuid: string): string {
+  return uuid === firstUuid ? uuid : moved(uuid, -1n);
+}
+
+function moved(uuid: string, by: bigint): string {
+  const hex = (BigInt(`0x${uuid.replaceAll('-', '')}`) + by).toString(16).padStart(32, '0');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

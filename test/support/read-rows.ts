@@ -49,5 +49,6 @@ function literal(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
   if (Array.isArray(value)) return quoted(`{${value.map((item) => JSON.stringify(String(item))).join(',')}}`);
-  return quoted(value instanceof Date ? value.toISOString() : String(value as string | number | boolean));
+  if (value instanceof Date) return quoted(value.toISOString());
+  return quoted(typeof value === 'string' ? value : JSON.stringify(value));
 }

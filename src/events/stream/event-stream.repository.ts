@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../auth/caller.js';
 import { firstUuidAt } from '../../common/ids.js';
+import { uuidBefore } from '../../logs/uuid-order.js';
 import { Database, type Statement } from '../../database/database.js';
 import { DELIVERY_STATUSES, type DeliveryStatus, hasDelivery } from '../../deliveries/delivery-rows.js';
 import { type EventRow, StreamedEvent } from './streamed-event.js';
@@ -78,6 +79,14 @@ const READ_AFTER: Statement = {
     ORDER BY p.n, p.id`,
 };
 
+// Index: primary key, backwards from the bound.
+const READ_LAST_BEFORE: Statement = {
+  name: 'event_stream.last_before',
+  text: `
+    SELECT e.sequence::float8 AS sequence FROM signalpost.events e
+    WHERE e.account_id = $1 AND e.mode = $2 AND e.id > $3 AND e.id < $4 ORDER BY e.id DESC LIMIT 1`,
+};
+
 /** Index: as `hasDelivery` says; for the events of one page. */
 const READ_DELIVERY_STATUSES: Statement = {
   name: 'event_stream.delivery_statuses',
@@ -127,6 +136,13 @@ export class EventStreamRepository {
       beforeOldest: row.oldest === null ? null : { sequence: row.oldest - 1, id: from },
       asked: row.asked === null || sequence === null ? null : { sequence, id: row.asked },
     };
+  }
+
+  /** The place just before the uuid `bound`, which lies after the position. */
+  async readPlaceBefore({ accountId, mode }: Tenant, bound: string, after: StreamPosition): Promise<StreamPosition> {
+    const values = [accountId, mode, after.id, bound];
+    const [row] = await this.database.rows<{ sequence: number }>(READ_LAST_BEFORE, values);
+    return { sequence: row?.sequence ?? after.sequence, id: uuidBefore(bound) };
   }
 
   /** What comes after the positions, for each of `ledgers`, in as many as fit in one bounded read. */

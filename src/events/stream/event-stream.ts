@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Tenant } from '../../auth/caller.js';
 import { RECONNECT_ADVICE, type SseConnection } from '../../common/sse/sse-connection.js';
+import { dataFrame } from '../../common/sse/sse-frames.js';
+import type { EventFilters } from '../event-filters.js';
 import type { EventMatcher } from './event-matcher.js';
 import type { EventPages } from './event-pages.js';
 import type { StreamPosition } from './event-stream.repository.js';
@@ -9,6 +11,8 @@ import type { EventTail, Follower } from './event-tail.js';
 import type { StreamedEvent } from './streamed-event.js';
 
 const RETRY_MS = 1_000;
+/** Where less than one event in so many passes the filters, their indexes are worth their look-ups. */
+const SPARSE = 10;
 
 /** Where a stream begins, and what it lets through. */
 export interface StreamStart {
@@ -16,20 +20,24 @@ export interface StreamStart {
   readonly position: StreamPosition;
   /** Whether it begins at the newest event. */
   readonly isCaughtUp: boolean;
+  readonly filters: EventFilters;
   readonly matches: EventMatcher;
   readonly needsDeliveryStatuses: boolean;
 }
 
 /**
  * One reader's stream. It reads pages by itself until it has caught up, each when the reader has room for it, and lives
- * on the tail from then on. The sequence has no gaps: an event that is not the next one sends it back to reading.
+ * on the tail from then on. Where little of the past passes its filters, it reads by their indexes. The sequence has no gaps: an event that is not the next one sends it back to reading.
  */
 export class EventStream implements Follower {
   readonly tenant: Tenant;
   readonly needsDeliveryStatuses: boolean;
   position: StreamPosition;
   isCaughtUp: boolean;
+  private readonly filters: EventFilters;
   private readonly matches: EventMatcher;
+  private sent = 0;
+  private isSparse = false;
 
   constructor(
     start: StreamStart,
@@ -41,6 +49,7 @@ export class EventStream implements Follower {
     this.needsDeliveryStatuses = start.needsDeliveryStatuses;
     this.position = start.position;
     this.isCaughtUp = start.isCaughtUp;
+    this.filters = start.filters;
     this.matches = start.matches;
     connection.positionOf = () => String(this.position.sequence);
     connection.signal.addEventListener('abort', () => tail.leave(this), { once: true });
@@ -67,17 +76,42 @@ export class EventStream implements Follower {
         return;
       }
       try {
-        const { tenant, needsDeliveryStatuses, position } = this;
-        const page = await this.pages.read({ tenant, needsDeliveryStatuses, after: position.id });
-        const isUnbroken = this.accept(page.events);
-        this.isCaughtUp = page.isComplete && isUnbroken;
+        const { position } = this;
+        const isUnbroken = this.isSparse ? await this.readMatching() : await this.readAll();
         // To have nothing to read, and yet to be behind the tail, is a gap as well.
-        gaps = isUnbroken && page.events.length > 0 ? 0 : gaps + 1;
+        gaps = isUnbroken && this.position.id !== position.id ? 0 : gaps + 1;
       } catch {
         await pause(RETRY_MS, undefined, { signal: this.connection.signal }).catch(() => undefined);
       }
       await this.connection.ready();
     }
+  }
+
+  /** Reads a page of all events; false when one is missing in it. */
+  private async readAll(): Promise<boolean> {
+    const { tenant, needsDeliveryStatuses, position, sent } = this;
+    const { events, isComplete } = await this.pages.read({ tenant, needsDeliveryStatuses, after: position.id });
+    const isUnbroken = this.accept(events);
+    this.isCaughtUp = isComplete && isUnbroken;
+    this.isSparse = isUnbroken && !isComplete && (this.sent - sent) * SPARSE < events.length;
+    return isUnbroken;
+  }
+
+  /** Reads what passes the filters alone: the sequence then shows no gap, as in a list. */
+  private async readMatching(): Promise<true> {
+    const { tenant, filters, position } = this;
+    const { events, reached, isComplete } = await this.pages.readMatching(tenant, filters, position);
+    for (const { sequence, id, body } of events) {
+      this.position = { sequence, id };
+      this.connection.send(dataFrame(String(sequence), body));
+      if (!this.connection.isOpen) return true;
+    }
+    this.position = { sequence: reached.sequence, id: reached.id };
+    // Who is cut off goes on from here, though nothing was sent for long.
+    this.connection.tellPosition();
+    this.isCaughtUp = isComplete;
+    this.isSparse = !isComplete && events.length * SPARSE < reached.sequence - position.sequence;
+    return true;
   }
 
   /** Sends what passes the filters; false when an event is missing before one of `events`. */
@@ -89,7 +123,10 @@ export class EventStream implements Follower {
       // Read for others, before this stream asked for them.
       if (this.needsDeliveryStatuses && event.deliveryStatuses === null) return false;
       this.position = { sequence, id };
-      if (this.matches(event)) this.connection.send(event.frame);
+      if (this.matches(event)) {
+        this.sent += 1;
+        this.connection.send(event.frame);
+      }
       if (!this.connection.isOpen) return true;
     }
     return true;

@@ -39,6 +39,7 @@ export class EventStreamsService {
       tenant,
       position,
       isCaughtUp: position.sequence === ends.newest.sequence,
+      filters,
       matches: eventMatcher(filters),
       needsDeliveryStatuses: filters.deliveryStatuses.length > 0,
     };
