@@ -238,8 +238,11 @@ BEGIN
            q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body,
            q.due_at, false, NULL::uuid
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-    JOIN signalpost.pending_deliveries q
-      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    CROSS JOIN LATERAL (
+      SELECT * FROM signalpost.pending_deliveries p
+      WHERE p.account_id = lane_accounts[c.lane] AND p.mode = lane_modes[c.lane] AND p.id = c.id
+      OFFSET 0 -- Lest it be read whole where it was empty when it was analysed; as settle_deliveries.sql says.
+    ) AS q
     -- Not by `q.endpoint_id`: naming it would open the index of due times to the look-up by id above.
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = lane_accounts[c.lane] AND w.mode = lane_modes[c.lane] AND w.id = lane_endpoints[c.lane]
@@ -251,8 +254,11 @@ BEGIN
     SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
            array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-    JOIN signalpost.pending_deliveries q
-      ON q.account_id = lane_accounts[c.lane] AND q.mode = lane_modes[c.lane] AND q.id = c.id
+    CROSS JOIN LATERAL (
+      SELECT * FROM signalpost.pending_deliveries p
+      WHERE p.account_id = lane_accounts[c.lane] AND p.mode = lane_modes[c.lane] AND p.id = c.id
+      OFFSET 0
+    ) AS q
     HAVING count(*) > 0;
   END IF;
 

@@ -300,9 +300,13 @@ BEGIN
     FOR planned_lane IN
       SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
       FROM unnest(ledger_accounts, ledger_modes, hexes) AS g (account_id, mode, hex)
-      JOIN signalpost.pending_deliveries q
-        ON q.account_id = g.account_id AND q.mode = g.mode
-        AND q.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
+      CROSS JOIN LATERAL (
+        SELECT p.account_id, p.mode, p.endpoint_id
+        FROM signalpost.pending_deliveries p
+        WHERE p.account_id = g.account_id AND p.mode = g.mode
+          AND p.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
+        OFFSET 0 -- Lest it be read whole where it was empty when it was analysed.
+      ) AS q
       ORDER BY q.account_id, q.mode, q.endpoint_id
     LOOP
       UPDATE signalpost.lanes AS target

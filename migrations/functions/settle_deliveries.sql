@@ -15,6 +15,8 @@
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
+-- Look-ups in the queue stand in LATERAL subqueries that it cannot pull up: analysed while the queue was empty, as it
+-- mostly is, it would read all of it once and compare each row with each.
 CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   dispatcher_token uuid,
   finished_batches bigint[],
@@ -107,15 +109,19 @@ BEGIN
   -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt.
   FOR leftover IN
     SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
-    FROM unnest(accounts, modes, ids, numbers, endpoints) AS s (account_id, mode, id, number, endpoint_id)
-    JOIN signalpost.pending_deliveries q
-      ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
-    -- Not by `q.endpoint_id`: naming it would open the index of due times to the look-up by id above.
+    FROM (
+      SELECT * FROM unnest(accounts, modes, ids, numbers, endpoints) AS g (account_id, mode, id, number, endpoint_id)
+      ORDER BY g.account_id, g.mode, g.id
+    ) AS s
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-    WHERE q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL
-    ORDER BY q.account_id, q.mode, q.id
-    FOR NO KEY UPDATE OF q
+    CROSS JOIN LATERAL (
+      SELECT p.account_id, p.mode, p.id, p.endpoint_epoch
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
+        AND (p.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
+      FOR NO KEY UPDATE
+    ) AS q
   LOOP
     INSERT INTO signalpost.deliveries AS target (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
@@ -132,11 +138,16 @@ BEGIN
 
   WITH locked AS MATERIALIZED (
     SELECT s.n
-    FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
-    JOIN signalpost.pending_deliveries q
-      ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id AND q.attempt_count = s.number - 1
-    ORDER BY q.account_id, q.mode, q.id
-    FOR NO KEY UPDATE OF q
+    FROM (
+      SELECT * FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS g (account_id, mode, id, number, n)
+      ORDER BY g.account_id, g.mode, g.id
+    ) AS s
+    CROSS JOIN LATERAL (
+      SELECT
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
+      FOR NO KEY UPDATE
+    ) AS q
   )
   SELECT coalesce(array_agg(locked.n), '{}') INTO settled FROM locked;
 
@@ -195,8 +206,11 @@ BEGIN
          q.previous_delivery_id, q.recovery_id, s.status, nullif(s.reason, ''), s.number, clock_timestamp()
   FROM unnest(accounts, modes, ids, numbers, statuses, reasons) WITH ORDINALITY
     AS s (account_id, mode, id, number, status, reason, n)
-  JOIN signalpost.pending_deliveries q
-    ON q.account_id = s.account_id AND q.mode = s.mode AND q.id = s.id
+  CROSS JOIN LATERAL (
+    SELECT * FROM signalpost.pending_deliveries p
+    WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id
+    OFFSET 0
+  ) AS q
   WHERE (all_settled OR s.n = ANY (settled)) AND s.status <> '';
 
   -- Row by row, each by its primary key: one statement for all would leave the planner a choice, and when the queue was
@@ -258,8 +272,12 @@ BEGIN
       AS g (row, id_tail, action, status, description, search)
     JOIN signalpost.webhook_endpoints w
       ON w.account_id = accounts[g.row] AND w.mode = modes[g.row] AND w.id = endpoints[g.row]
-    LEFT JOIN signalpost.pending_deliveries q
-      ON q.account_id = w.account_id AND q.mode = w.mode AND q.id = ids[g.row]
+    LEFT JOIN LATERAL (
+      SELECT p.operation_id, p.event_id
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = w.account_id AND p.mode = w.mode AND p.id = ids[g.row]
+      OFFSET 0
+    ) AS q ON true
     LEFT JOIN signalpost.deliveries d
       ON d.account_id = w.account_id AND d.mode = w.mode AND d.id = ids[g.row]
     WHERE g.row = ANY (settled);
