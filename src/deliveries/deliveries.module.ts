@@ -17,6 +17,7 @@ import { ExpiryRepository } from './expiry.repository.js';
 import { LaneQueueRepository } from './lane-queue.repository.js';
 import { LaneSignals } from './lane-signals.js';
 import { LeftoversRepository } from './leftovers.repository.js';
+import { QueueStateRepository } from './queue-state.repository.js';
 
 @Module({
   imports: [LogsModule],
@@ -34,6 +35,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
+    QueueStateRepository,
     RecoveryQueueRepository,
     ResendsRepository,
     ResendsService,
@@ -46,6 +48,7 @@ import { LeftoversRepository } from './leftovers.repository.js';
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
+    QueueStateRepository,
     RecoveryQueueRepository,
     ResendsService,
   ],

@@ -5,6 +5,7 @@ import { AccountDirectory } from '../accounts/account-directory.js';
 import { encodeId } from '../common/ids.js';
 import { Activity } from '../common/metrics/activity.js';
 import { Metrics } from '../common/metrics/metrics.js';
+import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
@@ -14,14 +15,19 @@ import type { SendResult } from '../webhooks/sending/webhook-client.js';
 
 const DISABLE_ATTEMPTS = 10;
 const DISABLE_RETRY_MS = 1_000;
+const LATENESS_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3_600];
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What follows an attempt that took effect: counts, one wide line for each failure; and the end of a dead endpoint. */
+/** What follows an attempt that took effect: counts, and one wide line: of failures always, of successes at `LOG_LEVEL` debug; and the end of a dead endpoint. */
 @Injectable()
 export class AttemptObserver {
   private readonly logger = new Logger('Attempt');
   private readonly attempts: Counter<'outcome'>;
   private readonly duration: Histogram;
+  private readonly lateness: Histogram;
+  private readonly claims: Counter;
+  private readonly claimed: Counter;
+  private readonly logsSuccesses: boolean;
 
   constructor(
     metrics: Metrics,
@@ -29,8 +35,26 @@ export class AttemptObserver {
     private readonly accounts: AccountDirectory,
     private readonly disabling: EndpointDisabling,
     private readonly activity: Activity,
+    config: AppConfig,
   ) {
     const registers = [metrics.registry];
+    this.logsSuccesses = config.logLevel === 'debug' || config.logLevel === 'trace';
+    this.lateness = new Histogram({
+      name: 'webhook_attempt_lateness_seconds',
+      help: 'Time from when a delivery was due to the beginning of its attempt.',
+      buckets: LATENESS_BUCKETS_SECONDS,
+      registers,
+    });
+    this.claims = new Counter({
+      name: 'dispatcher_claims_total',
+      help: 'Claims, each one statement for many lanes.',
+      registers,
+    });
+    this.claimed = new Counter({
+      name: 'dispatcher_claimed_deliveries_total',
+      help: 'Deliveries claimed.',
+      registers,
+    });
     this.attempts = new Counter({
       name: 'webhook_attempts_total',
       help: 'Attempts by outcome: succeeded, status_4xx …, or the class of error.',
@@ -45,14 +69,20 @@ export class AttemptObserver {
     });
   }
 
+  countClaim(deliveries: number): void {
+    this.claims.inc();
+    this.claimed.inc(deliveries);
+  }
+
   observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
     const outcome = outcomeOf(settlement.attempt.outcome, result);
     this.attempts.inc({ outcome });
     this.activity.add(outcome === 'succeeded' ? 'deliveries' : 'failedAttempts', 1);
     this.duration.observe(result.durationMs / 1_000);
-    if (outcome !== 'succeeded') {
-      this.logger.log({
-        msg: 'attempt failed',
+    this.lateness.observe(Math.max(0, result.startedAt.getTime() - delivery.dueAtMs) / 1_000);
+    if (outcome !== 'succeeded' || this.logsSuccesses) {
+      const line = {
+        msg: outcome === 'succeeded' ? 'attempt succeeded' : 'attempt failed',
         delivery_id: encodeId('del', delivery.id),
         endpoint_id: encodeId('we', delivery.lane[2]),
         event_id: encodeId('evt', delivery.eventId),
@@ -61,7 +91,9 @@ export class AttemptObserver {
         status_code: result.statusCode,
         duration_ms: result.durationMs,
         next: 'waitMs' in settlement.next ? `in ${Math.round(settlement.next.waitMs / 1_000)} s` : settlement.next.end,
-      });
+      };
+      if (outcome === 'succeeded') this.logger.debug(line);
+      else this.logger.log(line);
     }
   }
 

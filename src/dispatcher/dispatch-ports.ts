@@ -43,6 +43,10 @@ export class DispatchPorts implements SessionPorts {
     await this.expiry.end([{ accountId: lane[0], mode: lane[1], id }]);
   }
 
+  onClaim(deliveries: number): void {
+    this.observer.countClaim(deliveries);
+  }
+
   onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
     this.observer.observe(delivery, result, settlement);
   }

@@ -91,6 +91,7 @@ class World {
       this.attempts.push(id);
       this.tell();
     },
+    onClaim: () => undefined,
     expire: async () => undefined,
     onDead: () => undefined,
     onProbeFailed: () => undefined,

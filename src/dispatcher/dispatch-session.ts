@@ -21,6 +21,7 @@ export interface SessionPorts {
   settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null>;
   localeOf(accountId: string): Promise<Locale> | Locale;
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
+  onClaim(deliveries: number): void;
   /** Ends a delivery whose event is past the retention. */
   expire(delivery: ClaimedDelivery): Promise<void>;
   /** After an attempt took effect. */
@@ -164,6 +165,7 @@ export class DispatchSession {
     try {
       const claim = await this.ports.queue.claim(this.token, batch, claims, this.book.inFlightIds(claims));
       if (this.abort.signal.aborted) return;
+      this.ports.onClaim(claim.deliveries.length);
       const deliveries = this.book.apply(claims, claim, this.clock.monotonicMs());
       if (claim.deliveries.length === 0) return;
       this.settler.openBatch(batch, claim.deliveries.length);

@@ -29,6 +29,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private polling: Promise<void> | null = null;
   private beating: Promise<void> | null = null;
   private pollAgain = false;
+  leaseLosses = 0;
 
   constructor(
     private readonly ports: DispatchPorts,
@@ -44,6 +45,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   get ownedLanes(): number {
     return this.session?.ownedLanes ?? 0;
+  }
+
+  get concurrency(): number {
+    return this.config.dispatchConcurrency;
   }
 
   get openCircuits(): number {
@@ -143,6 +148,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private lose(why: string): void {
+    this.leaseLosses += 1;
     this.logger.warn(`The lease is lost: ${why}. What was in the air is dropped and will be sent again.`);
     this.session?.end();
     this.session = null;
