@@ -427,6 +427,7 @@ CREATE TABLE signalpost.recoveries (
 ) WITH (fillfactor = 70);
 CREATE INDEX recoveries_by_endpoint ON signalpost.recoveries (account_id, mode, endpoint_id, id)
   WHERE endpoint_id IS NOT NULL;
+CREATE INDEX recoveries_by_end ON signalpost.recoveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX recoveries_running ON signalpost.recoveries (account_id, mode, id) WHERE status = 'running';
 
 -- ── The dispatcher ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { decodeId, firstUuidAt } from '../src/common/ids.js';
 import { IngestRepository } from '../src/events/ingest.repository.js';
 import { RetentionJob } from '../src/events/retention/retention-job.js';
+import { FakeDns } from './support/fake-dns.js';
 import { operationEvent, publish, publishBatch, publishNew } from './support/publishing.js';
 import { type MadeAccount, Service } from './support/service.js';
 
@@ -75,7 +76,7 @@ describe('retention', () => {
       ['pending', 1, '1000'],
       ['succeeded', 10, '10000'],
     ]);
-    expect(await job.runOnce(later())).toEqual({ operations: 0, externalIds: 0, emptyStats: 0 });
+    expect(await job.runOnce(later())).toEqual({ operations: 0, externalIds: 0, emptyStats: 0, recoveries: 0 });
   });
 
   it("takes producers' ids of events that are older, which may then be used again", async () => {
@@ -90,6 +91,36 @@ describe('retention', () => {
     expect((await job.runOnce(later())).externalIds).toBe(1);
     expect((await publish(service, key, external('kept')).expect(200)).body.id).toBe(kept!.id);
     expect((await publish(service, key, external('old')).expect(201)).body.id).not.toBe(old!.id);
+  });
+
+  it('takes recoveries that ended earlier, and leaves those that run, however old they are', async () => {
+    const endpoint = { url: 'https://shop.example/hook', event_types: ['*'] };
+    new FakeDns().answerFor(service);
+    const { body: made } = await service.call('post', '/v1/webhook-endpoints', { key, body: endpoint }).expect(201);
+    const since = new Date().toISOString();
+    const path = `/v1/webhook-endpoints/${made.id as string}/recover`;
+    const ids: string[] = [];
+    for (const days of [29.9, 27, null]) {
+      const { body } = await service.call('post', path, { key, body: { since } }).expect(202);
+      ids.unshift(body.id as string);
+      await service.dataSource.query(
+        `UPDATE signalpost.recoveries SET created_at = $3, ended_at = $4, status = $5 WHERE account_id = $1 AND id = $2`,
+        [
+          accountId(),
+          decodeId('rec', body.id as string),
+          ago(29.95),
+          days === null ? null : ago(days),
+          days === null ? 'running' : 'done',
+        ],
+      );
+    }
+    const shown = async () => {
+      const { body } = await service.call('get', '/v1/recoveries', { key }).expect(200);
+      return (body as { data: { id: string }[] }).data.map(({ id }) => id);
+    };
+    expect(await shown()).toEqual(ids);
+    expect((await job.runOnce(later())).recoveries).toBe(1);
+    expect(await shown()).toEqual(ids.slice(0, 2));
   });
 
   it('takes sums that became empty two days ago or earlier, and no others', async () => {

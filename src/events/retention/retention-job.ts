@@ -17,11 +17,13 @@ export interface RetentionCounts {
   readonly operations: number;
   readonly externalIds: number;
   readonly emptyStats: number;
+  readonly recoveries: number;
 }
 
 /**
  * Takes away what events past the retention leave outside their partitions: operations without a later event (with
- * what they add to the sums), producers' ids of events, and sums that became empty. Readers hide the first two already.
+ * what they add to the sums), producers' ids of events, sums that became empty, and recoveries that ended. Readers hide
+ * the first two already.
  */
 @Injectable()
 export class RetentionJob {
@@ -59,10 +61,12 @@ export class RetentionJob {
       // An operation begins at the time that its first event gives, which may lie some minutes after its acceptance.
       beganBefore: new Date(startMs + DAY_MS),
       emptyBefore: new Date(now.getTime() - 2 * DAY_MS),
+      endedBefore: new Date(startMs),
     };
     const externalIds = await repeat(ROWS_A_STATEMENT, signal, (rows) =>
       this.repository.deleteExternalIds(bounds, rows),
     );
+    const recoveries = await repeat(ROWS_A_STATEMENT, signal, (rows) => this.repository.deleteRecoveries(bounds, rows));
     let [operations, emptyStats] = [0, 0];
     let after = { accountId: NIL_ACCOUNT, mode: '' };
     for (let page: AgeingLedger[] = []; ; after = page.at(-1)!) {
@@ -79,7 +83,7 @@ export class RetentionJob {
           );
         }
       }
-      if (page.length < LEDGERS_A_PAGE) return { operations, externalIds, emptyStats };
+      if (page.length < LEDGERS_A_PAGE) return { operations, externalIds, emptyStats, recoveries };
     }
   }
 }

@@ -14,6 +14,8 @@ export interface RetentionBounds {
   readonly beganBefore: Date;
   /** Sums of later periods stay though they are empty: they are likely to be written again. */
   readonly emptyBefore: Date;
+  /** Recoveries that ended earlier had events to send of which none is left. */
+  readonly endedBefore: Date;
 }
 
 // A page of ledgers by primary key; of each, one look into operations_by_time and one walk through its sums. The inner
@@ -69,6 +71,19 @@ const DELETE_EXTERNAL_IDS: Statement = {
     SELECT count(*)::integer AS count FROM gone`,
 };
 
+// Index: recoveries_by_end. Over all accounts: upkeep. One that has ended never changes.
+const DELETE_RECOVERIES: Statement = {
+  name: 'retention.delete_recoveries',
+  text: `
+    WITH gone AS (
+      DELETE FROM signalpost.recoveries r
+      WHERE r.ctid = ANY (ARRAY(
+        SELECT e.ctid FROM signalpost.recoveries e WHERE e.ended_at < $1 ORDER BY e.ended_at LIMIT $2))
+      RETURNING 1
+    )
+    SELECT count(*)::integer AS count FROM gone`,
+};
+
 interface LedgerRow {
   readonly account_id: string;
   readonly mode: Mode;
@@ -106,6 +121,10 @@ export class RetentionRepository {
 
   deleteExternalIds({ oldestEventId }: RetentionBounds, limit: number): Promise<number> {
     return this.count(DELETE_EXTERNAL_IDS, [oldestEventId, limit]);
+  }
+
+  deleteRecoveries({ endedBefore }: RetentionBounds, limit: number): Promise<number> {
+    return this.count(DELETE_RECOVERIES, [endedBefore, limit]);
   }
 
   private async count(statement: Statement, values: readonly unknown[]): Promise<number> {

@@ -5,6 +5,7 @@ import type { RecoverySelection } from '../../deliveries/actions/recovery-queue.
 /** A job that sends a range of events to an endpoint again. */
 @Entity({ schema: 'signalpost', name: 'recoveries' })
 @Index('recoveries_by_endpoint', { synchronize: false })
+@Index('recoveries_by_end', { synchronize: false })
 @Index('recoveries_running', { synchronize: false })
 export class RecoveryEntity {
   @PrimaryColumn('uuid', { name: 'account_id' })
