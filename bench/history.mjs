@@ -1,5 +1,5 @@
-// Every list and filter over a short and a long history: p50 and p95 through HTTP for the account with 60 % of it, and
-// how much slower the long one is. `node bench/history.mjs [--plans] [small large]`, 10,000 and 1,000,000 events.
+// Every list and filter over a short and a long history, asked in turn: p50 and p95 through HTTP for the account with
+// 60 % of it, and how much slower the long one is. `node bench/history.mjs [--plans] [small large]`, 10,000 and 1,000,000 events.
 import pg from 'pg';
 import { prepare } from '../scripts/prepare.mjs';
 import { temporaryDatabase } from '../scripts/temporary-database.mjs';
@@ -37,6 +37,8 @@ const CASES = [
   ]),
   ['events', 'type=payment.failed&reference=SUBSCRIPTION'],
   ['events', 'operation_kind=payment&q=nobody'],
+  ['events', 'q=adjoua%20last5'],
+  ['events', 'q=adjoua%20nobody'],
   ['events', 'type=collect.expired&q=zuleika'],
   ['events', 'type=payout.sent&delivery_status=skipped'],
   ['events', 'reference=SUBSCRIPTION&delivery_status=skipped'],
@@ -49,6 +51,8 @@ const CASES = [
   ...['adjoua', 'zuleika', 'nobody'].map((q) => ['operations', `q=${q}`]),
   ['operations', `created_before=${ago(200)}`],
   ['operations', 'status=refunded&q=adjoua'],
+  ['operations', 'status=succeeded&q=subscription%20zuleika'],
+  ['operations', 'status=succeeded&q=adjoua%20nobody'],
   ['operations/pay_360/timeline', ''],
   ['deliveries', ''],
   ['deliveries', 'endpoint_id=@'],
@@ -59,45 +63,64 @@ const CASES = [
 ];
 
 prepare();
-const results = [];
-for (const size of sizes.length === 2 ? sizes : [10_000, 1_000_000]) results.push(await measure(size));
-console.log(`${'list and filters'.padEnd(72)} small p50  p95 | large p50  p95 | ratio of p95`);
-for (const [index, [list, filter, place = '']] of CASES.entries()) {
-  const [small, large] = results.map((result) => result[index]);
-  const numbers = [small, large].map(({ p50, p95 }) => `${p50.toFixed(1).padStart(9)} ${p95.toFixed(1).padStart(5)}`);
-  const name = `${list}?${filter} ${place}`.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…');
-  console.log(`${name.padEnd(72)} ${numbers.join(' | ')} | ${(large.p95 / small.p95).toFixed(2)}`);
+const { decodeId, encodeId, newUuid } = await import('../dist/src/common/ids.js');
+const deepCursor = encodeId('evt', newUuid(Date.now() - (DAYS - 90) * 86_400_000));
+const opened = [];
+try {
+  for (const size of sizes.length === 2 ? sizes : [10_000, 1_000_000]) await open(size);
+  console.log(`${'list and filters'.padEnd(72)} small p50  p95 | large p50  p95 | ratio p50  p95`);
+  for (const [list, filter, place = ''] of CASES) await compare(list, filter, place);
+} finally {
+  for (const { stop } of opened) await stop();
 }
 
-async function measure(size) {
+/** Starts a service with a history of its own. */
+async function open(size) {
   const { database, folder, stop } = await temporaryDatabase();
-  let service;
-  const pool = new pg.Pool({ connectionString: database.url, max: 5 });
-  try {
-    service = await startService({ DATABASE_URL: database.url, ROLE: 'api', DATABASE_POOL_SIZE: '4' });
-    const api = client(service.origin, 1);
-    const accounts = [];
-    for (let n = 0; n < 5; n++) accounts.push(await makeAccount(api, service.adminKey));
-    const startedMs = Date.now();
-    await makeMonths(pool);
-    await loadHistory(pool, accounts, size);
-    await pool.query('VACUUM ANALYZE');
-    console.log(`${size} events in ${folder}: loaded in ${Math.round((Date.now() - startedMs) / 1_000)} s`);
-    if (showsPlans) await showPlans(pool, accounts[0]);
-    const timings = [];
-    for (const [list, filter, place] of CASES) timings.push(await time(api, accounts[0], list, filter, place));
-    await api.close();
-    return timings;
-  } finally {
-    await service?.stop();
-    await pool.end();
+  const history = { size };
+  history.stop = async () => {
+    await history.api?.close();
+    await history.service?.stop();
+    await history.pool?.end();
     await database.close();
     await stop();
+  };
+  opened.push(history);
+  history.pool = new pg.Pool({ connectionString: database.url, max: 5 });
+  history.service = await startService({ DATABASE_URL: database.url, ROLE: 'api', DATABASE_POOL_SIZE: '4' });
+  history.api = client(history.service.origin, 1);
+  const accounts = [];
+  for (let n = 0; n < 5; n++) accounts.push(await makeAccount(history.api, history.service.adminKey));
+  history.account = accounts[0];
+  const startedMs = Date.now();
+  await makeMonths(history.pool);
+  await loadHistory(history.pool, accounts, size);
+  await history.pool.query('VACUUM ANALYZE');
+  console.log(`${size} events in ${folder}: loaded in ${Math.round((Date.now() - startedMs) / 1_000)} s`);
+  if (showsPlans) await showPlans(history.pool, accounts[0]);
+}
+
+/** Asks both histories in turn, so that what else the machine does weighs on both alike. */
+async function compare(list, filter, place) {
+  const times = opened.map(() => []);
+  // The first rounds plan the statements of a connection, and warm what they read.
+  for (let round = -5; round < ROUNDS; round++) {
+    for (const [index, history] of opened.entries()) {
+      const tookMs = await ask(history, list, filter, place);
+      if (round >= 0) times[index].push(tookMs);
+    }
   }
+  const [small, large] = times.map((taken) => {
+    taken.sort((a, b) => a - b);
+    return { p50: taken[Math.floor(ROUNDS / 2)], p95: taken[Math.floor(ROUNDS * 0.95)] };
+  });
+  const numbers = [small, large].map(({ p50, p95 }) => `${p50.toFixed(1).padStart(9)} ${p95.toFixed(1).padStart(5)}`);
+  const ratios = [large.p50 / small.p50, large.p95 / small.p95].map((ratio) => ratio.toFixed(2).padStart(6));
+  const name = `${list}?${filter} ${place}`.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…');
+  console.log(`${name.padEnd(72)} ${numbers.join(' | ')} | ${ratios.join('')}`);
 }
 
 async function makeAccount(api, adminKey) {
-  const { decodeId } = await import('../dist/src/common/ids.js');
   const { account, keys } = await api.call('POST', '/v1/admin/accounts', adminKey, {
     name: 'History',
     live_publishing: true,
@@ -116,18 +139,10 @@ async function makeAccount(api, adminKey) {
   };
 }
 
-async function time(api, account, list, filter, place) {
-  const { encodeId, newUuid } = await import('../dist/src/common/ids.js');
-  const cursor = encodeId('evt', newUuid(Date.now() - (DAYS - 90) * 86_400_000));
-  const deep = place === 'deep' ? `&starting_after=${cursor}` : '';
-  const path = `/v1/${list}?${filter.replace('@', account.endpoint)}${deep}`;
-  const times = [];
-  // The first rounds plan the statements of a connection, and warm what they read.
-  for (let round = -5; round < ROUNDS; round++) {
-    const startedMs = performance.now();
-    await api.call('GET', path, account.key);
-    if (round >= 0) times.push(performance.now() - startedMs);
-  }
-  times.sort((a, b) => a - b);
-  return { p50: times[Math.floor(ROUNDS / 2)], p95: times[Math.floor(ROUNDS * 0.95)] };
+/** The milliseconds that a request takes. */
+async function ask({ api, account }, list, filter, place) {
+  const deep = place === 'deep' ? `&starting_after=${deepCursor}` : '';
+  const startedMs = performance.now();
+  await api.call('GET', `/v1/${list}?${filter.replace('@', account.endpoint)}${deep}`, account.key);
+  return performance.now() - startedMs;
 }

@@ -27,7 +27,7 @@ const OPERATIONS: readonly Partial<OperationFilters>[] = [
   { references: ['NONE'] },
   { terms: ['zuleika'] },
   { terms: ['nobody'] },
-  { terms: ['nobody', 'adjoua'] },
+  { terms: ['adjoua', 'nobody'] },
   { statuses: ['refunded'], terms: ['adjoua'] },
   { statuses: ['succeeded'], terms: ['adjoua', 'zuleika'] },
 ];

@@ -50,8 +50,8 @@ export function orderedScan<K, R>(reads: OrderedReads<K, R>, direction: WalkDire
 
 /** Index entries of each scan that are looked at in the first rounds, and of the best one in each further step. */
 export const FIRST_ROUND = 300;
-const SECOND_ROUND = 3_000;
-export const LONG_STEP = 30_000;
+export const SECOND_ROUND = 3_000;
+const LONG_STEP = 30_000;
 const MOST_STEPS = 100;
 
 /** What a walk found; `beyond`: the part of the range that it did not come to, null when it filled the page or came to the end. */

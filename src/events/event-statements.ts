@@ -55,24 +55,25 @@ export function deliveredStatement(
   });
 }
 
-/** So many hits of words are judged; with more the words are frequent, and walking meets them soon. */
-export const MOST_HITS = 5_000;
+/** So many hits of a word alone are judged, and of all words in a month; with more, walking meets them soon. */
+export const MOST_HITS = { alone: 500, month: 2_000 } as const;
 
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
- * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
+ * in the range; past `MOST_HITS[of]` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
  * keep the planner, which cannot know how frequent a word is, from any other index.
  */
 export function wordsStatement(
   order: Order,
   remainder: 'columns' | 'columns and deliveries',
+  of: keyof typeof MOST_HITS,
 ): ShapedStatement<EventValue> {
-  return shapes.get(`events.words.${remainder}.${order}`, (p) => {
+  return shapes.get(`events.words.${of}.${remainder}.${order}`, (p) => {
     const tail = `ORDER BY h.id ${order} LIMIT ${p('limit')}`;
     return `WITH hits AS MATERIALIZED (
         SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
         WHERE ${indexedWords('e')} @@ ${p('question')}::tsquery AND (e.account_id = ${p('accountId')}) IS TRUE
-          AND (e.mode = ${p('mode')}) IS TRUE AND ${inRange(p)} LIMIT ${MOST_HITS + 1}
+          AND (e.mode = ${p('mode')}) IS TRUE AND ${inRange(p)} LIMIT ${MOST_HITS[of] + 1}
       )
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (

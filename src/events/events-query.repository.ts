@@ -9,7 +9,6 @@ import { Database, type Statement } from '../database/database.js';
 import {
   FIRST_ROUND,
   type KeyRange,
-  LONG_STEP,
   type OrderedReads,
   orderedScan,
   type Scan,
@@ -145,32 +144,33 @@ export class EventsQueryRepository {
   }
 
   /**
-   * At first everything at once, by one word that is rare enough; once the first rounds have found little, a month at a
-   * time by all words together, for an index reads all there is of the beginning of a frequent word.
+   * At first everything at once, by one word that is rare enough or nowhere; once the first round has found little, a
+   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word.
    */
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
     const remainder = conditions.has('delivery') ? 'columns and deliveries' : 'columns';
-    const statement = statements.wordsStatement(order, remainder);
     const ask = async (
+      of: 'alone' | 'month',
       terms: readonly string[],
       range: KeyRange<string>,
       limit: number,
     ): Promise<EventBody[] | null> => {
       const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, terms);
+      const statement = statements.wordsStatement(order, remainder, of);
       const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
-      return rows[0]!.hits > statements.MOST_HITS ? null : rows.filter(({ id }) => id !== null);
+      return rows[0]!.hits > statements.MOST_HITS[of] ? null : rows.filter(({ id }) => id !== null);
     };
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
           for (const term of tellingFirst(filters.terms)) {
-            const rows = await ask([term], range, limit);
+            const rows = await ask('alone', [term], range, limit);
             if (rows !== null) return { rows, beyond: null };
           }
+          return null;
         }
-        if (length !== LONG_STEP) return null;
         const near = nearestMonth(range, order === 'ASC', this.clock.now().getTime());
-        const rows = await ask(filters.terms, near, limit);
+        const rows = await ask('month', filters.terms, near, limit);
         if (rows === null) return null;
         const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
         return { rows, beyond: beyond.from < beyond.until ? beyond : null };

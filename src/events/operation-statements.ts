@@ -29,8 +29,8 @@ export const COLUMNS = `o.id, o.kind, o.status, o.version, o.amount, o.currency,
 /** The time of an operation `o` as its place in a list says it: to the millisecond, in UTC. */
 export const PLACE = `to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at`;
 
-/** So many hits are judged and sorted; with more, walking meets them soon. */
-export const MOST_HITS = 5_000;
+/** So many hits are judged and sorted, of one word or reference and of all words; with more, walking meets them soon. */
+export const MOST_HITS = { alone: 500, together: 5_000 } as const;
 
 const shapes = new StatementShapes<OperationValue>();
 
@@ -90,26 +90,31 @@ export function edgeStatement(scan: OperationScan, order: Order): OperationState
 
 /**
  * A page of the operations that a word or a reference leads to, and in each row, also where there is no operation, how
- * many hits there were; past `MOST_HITS` the page means nothing. Index: operations_by_word, whose tests of truth keep
+ * many hits there were; past `MOST_HITS[of]` the page means nothing. Index: operations_by_word, whose tests of truth keep
  * the planner from any other; or events_by_reference, for the event that made an operation's state carries the same
  * reference.
  */
-export function hitsStatement(lead: 'words' | 'reference', order: Order): OperationStatement {
-  return shapes.get(`operations.${lead}.${order}`, (p) => {
+export function hitsStatement(
+  lead: 'words' | 'reference',
+  of: keyof typeof MOST_HITS,
+  order: Order,
+): OperationStatement {
+  return shapes.get(`operations.${lead}.${of}.${order}`, (p) => {
+    const most = MOST_HITS[of] + 1;
     const hits =
       lead === 'words'
         ? `SELECT o.id FROM signalpost.operations o
            WHERE ${indexedWords('o')} @@ ${p('question')}::tsquery AND (o.account_id = ${p('accountId')}) IS TRUE
-             AND (o.mode = ${p('mode')}) IS TRUE LIMIT ${MOST_HITS + 1}`
+             AND (o.mode = ${p('mode')}) IS TRUE LIMIT ${most}`
         : `SELECT e.id FROM unnest(${p('references')}::text[]) AS wanted (value) CROSS JOIN LATERAL (
              SELECT e.operation_id AS id FROM signalpost.events e
              WHERE e.account_id = ${p('accountId')} AND e.mode = ${p('mode')} AND e.reference = wanted.value
-               AND e.id >= ${p('lastEventFrom')} LIMIT ${MOST_HITS + 1}
-           ) AS e LIMIT ${MOST_HITS + 1}`;
+               AND e.id >= ${p('lastEventFrom')} LIMIT ${most}
+           ) AS e LIMIT ${most}`;
     return `WITH hits AS MATERIALIZED (${hits})
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (
-        SELECT o.* FROM (SELECT DISTINCT h.id FROM hits h) AS h CROSS JOIN LATERAL (
+        SELECT o.* FROM (SELECT DISTINCT h.id FROM hits h WHERE (SELECT count(*) FROM hits) < ${most}) AS h CROSS JOIN LATERAL (
           SELECT ${COLUMNS} FROM signalpost.operations o
           WHERE ${tenant(p)} AND o.id = h.id AND ${inRange(p)} AND ${remaining(p)} LIMIT 1
         ) AS o ${inOrder(order)} LIMIT ${p('limit')}

@@ -9,6 +9,7 @@ import {
   type OrderedReads,
   orderedScan,
   type Scan,
+  SECOND_ROUND,
   walk,
   type WalkDirection,
   wholeWalk,
@@ -131,21 +132,28 @@ export class OperationsRepository {
     };
   }
 
-  /** Everything at once where the reference or a word is rare. */
+  /**
+   * Everything at once: at first where the reference or a word is rare or nowhere, then where all words together are, for
+   * an index reads all there is of the beginning of a frequent word.
+   */
   private hitsScan({ references, terms }: OperationFilters, values: OperationValues, order: Order): OperationsScan {
     const owner = { accountId: String(values.accountId), mode: String(values.mode) };
     const questions = tellingFirst(terms).map((term) => everyTerm(owner, [term]));
-    const leads = [
-      ...(references.length > 0 ? [{ statement: hitsStatement('reference', order), question: null }] : []),
-      ...questions.map((question) => ({ statement: hitsStatement('words', order), question })),
-    ];
+    const ofReference = references.length > 0 ? [{ lead: 'reference', question: null } as const] : [];
+    const alone = [...ofReference, ...questions.map((question) => ({ lead: 'words', question }) as const)];
+    const ofTerms = terms.length > 0 ? [{ lead: 'words', question: everyTerm(owner, terms) } as const] : [];
+    const rounds = [
+      { length: FIRST_ROUND, of: 'alone', leads: alone },
+      { length: SECOND_ROUND, of: 'together', leads: [...ofReference, ...ofTerms] },
+    ] as const;
     return {
       step: async (range, length, limit) => {
-        if (length !== FIRST_ROUND) return null;
-        for (const { statement, question } of leads) {
+        const round = rounds.find((each) => each.length === length);
+        for (const { lead, question } of round?.leads ?? []) {
+          const { of } = round!;
           const given = { ...values, ...boundsOf(range), limit, question };
-          const rows = await this.rows<OperationRow & { hits: number }>(statement, given);
-          if (rows[0]!.hits <= MOST_HITS) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
+          const rows = await this.rows<OperationRow & { hits: number }>(hitsStatement(lead, of, order), given);
+          if (rows[0]!.hits <= MOST_HITS[of]) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
         }
         return null;
       },

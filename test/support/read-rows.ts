@@ -37,7 +37,7 @@ export class ReadRows {
 
   private add(node: PlanNode): void {
     this.nodeTypes.add(node['Node Type']);
-    if (/Seq Scan|Index Scan|Index Only Scan|Bitmap Heap Scan/.test(node['Node Type'])) {
+    if (/^(Seq|Index|Index Only|Bitmap Heap) Scan$/.test(node['Node Type'])) {
       const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
       this.count += (node['Actual Rows'] + removed) * node['Actual Loops'];
     }
