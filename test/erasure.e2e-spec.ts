@@ -328,6 +328,36 @@ describe('erasing an operation', () => {
       expect(await textOf(before)).toBe(erasedTextOf(before));
     });
 
+    it('agrees with publishing, sending, cancelling and disabling at the same time', async () => {
+      const sending = await startSending({ environment: { DATA_DIR: service.config.dataDir } });
+      try {
+        receiver.answer = () => ({ status: receiver.arrivals.length % 3 === 0 ? 500 : 200 });
+        const made = [await endpoint({ ordering: 'operation', retry_schedule: [1] }), await endpoint()];
+        const statuses: number[] = [];
+        const ask = async (test: PromiseLike<{ status: number }>) => void statuses.push((await test).status);
+        for (let round = 0; round < 12; round++) {
+          const [pending] = await listDeliveries(service, key, { status: 'pending' });
+          const status = round % 2 === 0 ? 'disabled' : 'enabled';
+          await Promise.all([
+            ...[1, 2, 3].map(() => ask(publish(service, key, personalEvent('pending', 'col_1')))),
+            ask(publish(sending, key, personalEvent('pending', 'col_1'))),
+            ...(round > 0 ? [ask(erase('col_1')), ask(erase('col_1'))] : []),
+            ask(service.call('patch', `/v1/webhook-endpoints/${made[1]!.id}`, { key, body: { status } })),
+            ...(pending ? [ask(service.call('post', `/v1/deliveries/${pending.id}/cancel`, { key }))] : []),
+          ]);
+        }
+        expect(statuses.filter((status) => ![200, 201, 409].includes(status))).toEqual([]);
+        const { body } = await erase('col_1').expect(200);
+        expect(body).toMatchObject({ customer: null, metadata: {}, version: 48 });
+        for (const event of await readAll<PublishedEvent>(service, '/v1/events', key)) {
+          if (event.operation !== null) expect(event).toMatchObject({ data: {}, operation: { customer: null } });
+        }
+        await until(async () => (await listDeliveries(service, key, { status: 'pending' })).length === 0);
+      } finally {
+        await sending.stop();
+      }
+    });
+
     it('happens as a whole or not at all, however many events there are', async () => {
       await endpoint();
       for (const count of [1_000, 120]) {
