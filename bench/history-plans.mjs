@@ -12,6 +12,12 @@ const ONE_OF = {
   deliveryStatuses: ['failed'],
 };
 
+function literal(value) {
+  if (value === null) return 'NULL';
+  const text = Array.isArray(value) ? `{${value.map((item) => JSON.stringify(item)).join(',')}}` : String(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 export async function showPlans(pool, { id }) {
   const { EventsQueryRepository } = await import('../dist/src/events/events-query.repository.js');
   const { firstUuidAt } = await import('../dist/src/common/ids.js');
@@ -22,7 +28,11 @@ export async function showPlans(pool, { id }) {
     const rows = async ({ name, text }, values) => {
       if (!shown.has(name)) {
         shown.add(name);
-        const { rows: plan } = await connection.query(`EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) ${text}`, values);
+        // Only what is prepared has a plan that knows no values.
+        await connection.query(`PREPARE shown AS ${text}`);
+        const given = values.map(literal).join(', ');
+        const { rows: plan } = await connection.query(`EXPLAIN (ANALYZE, BUFFERS) EXECUTE shown (${given})`);
+        await connection.query('DEALLOCATE shown');
         console.log([name, ...plan.map((line) => line['QUERY PLAN'])].join('\n  '));
       }
       return (await connection.query(text, values)).rows;

@@ -1,8 +1,11 @@
 import type { QueryRunner } from 'typeorm';
+import { Clock } from '../src/common/clock.js';
 import { firstUuidAt, newUuid } from '../src/common/ids.js';
 import { monthPartition } from '../src/database/partitions.js';
 import type { DeliveryFilters } from '../src/deliveries/delivery-list.js';
 import { DeliveriesQueryRepository } from '../src/deliveries/deliveries-query.repository.js';
+import type { EventFilters } from '../src/events/event-filters.js';
+import { EventsQueryRepository } from '../src/events/events-query.repository.js';
 import { type OperationFilters, OperationsRepository } from '../src/events/operations.repository.js';
 import { TimelineRepository } from '../src/events/timeline.repository.js';
 import { ReadingApp } from './support/reading-app.js';
@@ -15,7 +18,7 @@ const FROM = firstUuidAt(0);
 const PAGE = { limit: 20, after: null, before: null };
 const ENDPOINT = newUuid(Date.now());
 /** The whole history is some 6,000 events, as many deliveries and 3,000 operations. */
-const MOST_ROWS = 1_200;
+const MOST_ROWS = 3_000;
 
 const OPERATIONS: readonly Partial<OperationFilters>[] = [
   {},
@@ -30,6 +33,14 @@ const OPERATIONS: readonly Partial<OperationFilters>[] = [
   { terms: ['adjoua', 'nobody'] },
   { statuses: ['refunded'], terms: ['adjoua'] },
   { statuses: ['succeeded'], terms: ['adjoua', 'zuleika'] },
+];
+
+const EVENTS: readonly Partial<EventFilters>[] = [
+  {},
+  { terms: ['zuleika'] },
+  { terms: ['nobody'] },
+  { types: ['payment.failed'], terms: ['nobody'] },
+  { references: ['NONE'], terms: ['adjoua'] },
 ];
 
 const DELIVERIES: readonly Partial<DeliveryFilters>[] = [
@@ -127,6 +138,17 @@ describe('a page of a long history costs a page', () => {
     const none = { kinds: [], statuses: [], references: [], terms: [], createdAfter: null, createdBefore: null };
     const repository = new OperationsRepository(read.database);
     await repository.list(tenant, { ...none, lastEventFrom: FROM, ...filters }, PAGE);
+    expectPage(read);
+  });
+
+  it.each(EVENTS)('of events by %j', async (filters) => {
+    const read = new ReadRows(runner);
+    const none = {
+      ...{ types: [], nouns: [], operationIds: [], operationKinds: [], operationStatuses: [], references: [] },
+      ...{ externalIds: [], terms: [], occurredAfter: null, occurredBefore: null, deliveryStatuses: [], until: null },
+    };
+    const repository = new EventsQueryRepository(read.database, new Clock());
+    await repository.list(tenant, { ...none, from: FROM, ...filters }, PAGE);
     expectPage(read);
   });
 

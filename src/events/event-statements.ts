@@ -61,7 +61,8 @@ export const MOST_HITS = { alone: 500, month: 2_000 } as const;
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
  * in the range; past `MOST_HITS[of]` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
- * keep the planner, which cannot know how frequent a word is, from any other index.
+ * keep the planner, which cannot know how frequent a word is, from any other index; a month alone is asked for by its
+ * ids, so that other partitions are left out.
  */
 export function wordsStatement(
   order: Order,
@@ -70,10 +71,11 @@ export function wordsStatement(
 ): ShapedStatement<EventValue> {
   return shapes.get(`events.words.${of}.${remainder}.${order}`, (p) => {
     const tail = `ORDER BY h.id ${order} LIMIT ${p('limit')}`;
+    const ids = of === 'month' ? inRange(p) : `(${inRange(p)}) IS TRUE`;
     return `WITH hits AS MATERIALIZED (
         SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
         WHERE ${indexedWords('e')} @@ ${p('question')}::tsquery AND (e.account_id = ${p('accountId')}) IS TRUE
-          AND (e.mode = ${p('mode')}) IS TRUE AND ${inRange(p)} LIMIT ${MOST_HITS[of] + 1}
+          AND (e.mode = ${p('mode')}) IS TRUE AND ${ids} LIMIT ${MOST_HITS[of] + 1}
       )
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (

@@ -10,7 +10,7 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows its scans meet. */
+/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its scans meet. */
 export class ReadRows {
   count = 0;
   readonly nodeTypes = new Set<string>();
@@ -37,7 +37,7 @@ export class ReadRows {
 
   private add(node: PlanNode): void {
     this.nodeTypes.add(node['Node Type']);
-    if (/^(Seq|Index|Index Only|Bitmap Heap) Scan$/.test(node['Node Type'])) {
+    if (/(Seq|Index|Index Only|Bitmap Heap) Scan$/.test(node['Node Type'])) {
       const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
       this.count += (node['Actual Rows'] + removed) * node['Actual Loops'];
     }
