@@ -153,7 +153,10 @@ describe('API keys', () => {
         async () =>
           (await count(`signalpost.logs WHERE action = 'api_key.refused_in_browser' AND actor_id LIKE $1`)) === 3,
       );
-      expect(await count(`signalpost.event_inbox WHERE input::text LIKE $1`)).toBe(1);
+      const events = () => count(`signalpost.events WHERE type = 'api_key.secret_key_exposed' AND body LIKE $1`);
+      await until(async () => (await events()) > 0);
+      await until(async () => (await count('signalpost.event_inbox WHERE input::text LIKE $1')) === 0);
+      expect(await events()).toBe(1);
     });
 
     it("a public key's origins are enforced; without an Origin it passes", async () => {

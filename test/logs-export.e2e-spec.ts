@@ -7,7 +7,7 @@ import { LogsRepository } from '../src/logs/logs.repository.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 
 const ROWS = 40_000;
-const PAGE_ROWS = 1_000;
+const PAGE_ROWS = 250;
 
 describe('exporting logs', () => {
   let service: Service;
