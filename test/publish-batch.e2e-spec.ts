@@ -161,6 +161,18 @@ describe('publishing a batch', () => {
     expectProblem(await post(`{"events":[${' '.repeat(5 * 1024 * 1024)}{}]}`), 413, 'body_too_large');
   });
 
+  it('of unknown names has an answer no larger than itself', async () => {
+    const names = Object.fromEntries(Array.from({ length: 900 }, (_, n) => [n.toString(36), 1]));
+    const bytes = JSON.stringify({ events: Array.from({ length: 500 }, () => ({ ...names, type: 'a.b' })) });
+    const { text, body } = await post(bytes).expect(200);
+    expect(text.length).toBeLessThan(bytes.length);
+    const { error } = (body as BatchAnswer).results[499]!;
+    expect(error).toMatchObject({ detail: '900 fields are wrong; the first 20 are named.' });
+    const [name, value] = ['n'.repeat(3_000), 'of a query'];
+    const refused = await service.call('get', `/v1/events?${name}=${encodeURIComponent(value)}`, { key });
+    expectProblem(refused, 422, 'invalid_input', [`${'n'.repeat(256)}: unknown_field`]);
+  });
+
   it('is refused whole when it is no batch', async () => {
     expectProblem(await post('{"events":[{}'), 400, 'malformed_json');
     expectProblem(await post('{"event":[{}]}'), 422, 'invalid_input', ['event: unknown_field']);

@@ -209,7 +209,9 @@ describe('publishing one event', () => {
       expect(await hintFor('payout.send')).toMatch(/payout\.sent/);
       expect(await hintFor('payout.odl')).not.toMatch(/payout\.old/);
       expect(await hintFor('api_key.revokd')).not.toMatch(/api_key/);
-      expect(await hintFor('zzzzzzzz.qqqqqqqqqqqqqqqq')).toBe('This event type is not registered.');
+      expect(await hintFor('zzzzzzzz.qqqqqqqqqqqqqqqq')).toBe(
+        'This event type is not registered. GET /v1/event-types lists all.',
+      );
     });
 
     it.each<[string, object, string]>([

@@ -5,6 +5,10 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** An answer must not outgrow its request: a short unknown name costs the caller less than it costs to name it. */
+const MAX_NAMED_FIELDS = 20;
+const MAX_FIELD_LENGTH = 256;
+
 /** Every code that an answer can carry, with its status, its title and the sentence shown at `/docs/errors`. */
 export const ERROR_CODES = {
   malformed_json: [400, 'Malformed JSON', 'The body is not valid JSON in UTF-8, or an object names a key twice.'],
@@ -62,7 +66,7 @@ export const ERROR_CODES = {
   expired: [410, 'Expired', 'The object is older than the retention.'],
   body_too_large: [413, 'Body too large', 'The body is over the limit of this route.'],
   unsupported_media_type: [415, 'Unsupported media type', 'Send application/json.'],
-  invalid_input: [422, 'Invalid input', 'Fields or parameters are wrong; errors names each.'],
+  invalid_input: [422, 'Invalid input', 'Fields or parameters are wrong; errors names the first 20.'],
   idempotency_key_reused: [422, 'Idempotency key reused', 'The Idempotency-Key was used before with another body.'],
   headers_too_large: [431, 'Headers too large', 'The URL and the headers together are over 16 KiB.'],
   rate_limited: [429, 'Too many requests', 'Wait as Retry-After says.'],
@@ -98,14 +102,14 @@ export class AppError extends Error {
     this.headers = options.headers ?? {};
   }
 
-  /** 422 `invalid_input` that names every wrong field. */
+  /** 422 `invalid_input` that counts the wrong fields and names the first 20. */
   static invalid(errors: readonly FieldError[]): AppError {
-    return new AppError(
-      'invalid_input',
-      errors.length === 1 ? '1 field is wrong.' : `${errors.length} fields are wrong.`,
-      {
-        errors,
-      },
-    );
+    const count = errors.length === 1 ? '1 field is wrong' : `${errors.length} fields are wrong`;
+    const more = errors.length > MAX_NAMED_FIELDS ? `; the first ${MAX_NAMED_FIELDS} are named` : '';
+    return new AppError('invalid_input', `${count}${more}.`, {
+      errors: errors
+        .slice(0, MAX_NAMED_FIELDS)
+        .map((error) => ({ ...error, field: error.field.slice(0, MAX_FIELD_LENGTH) })),
+    });
   }
 }

@@ -28,7 +28,8 @@ export function problemsOf(rule: FieldRule, value: unknown, field: string): Fiel
   if (rule.list === undefined) return itemProblems(rule, value, field);
   if (!Array.isArray(value)) return [{ field, code: 'wrong_type', message: 'Use an array.' }];
   const { min, max, unique } = rule.list;
-  if (value.length < min) return [{ field, code: 'too_short', message: `Use at least ${min} items.` }];
+  if (value.length < min)
+    return [{ field, code: 'too_short', message: `Use at least ${min === 1 ? '1 item' : `${min} items`}.` }];
   if (value.length > max) return [{ field, code: 'too_long', message: `Use at most ${max} items.` }];
   const errors = value.flatMap((item, index) => itemProblems(rule, item, `${field}[${index}]`));
   if (errors.length === 0 && unique) errors.push(...repeats(value, field));

@@ -33,7 +33,10 @@ export class Problem {
   @StringField({ description: 'Names the request in our logs.', example: 'req_01k96sd3k8e2r9wq6m4h0v5xtz' })
   request_id!: string;
 
-  @ArrayField(() => ProblemField, { description: 'Each wrong field; empty for other problems.', example: [] })
+  @ArrayField(() => ProblemField, {
+    description: 'The wrong fields, at most 20; empty for other problems.',
+    example: [],
+  })
   errors!: ProblemField[];
 }
 

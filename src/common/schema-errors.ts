@@ -1,12 +1,23 @@
 import type { ErrorObject } from 'ajv';
 import type { FieldError } from './app-error.js';
+import { atLeastCharacters } from './value-checks.js';
 
-/** What a compiled JSON Schema found wrong, as the field errors of a 422; paths begin with `prefix`. */
-export function schemaErrors(errors: readonly ErrorObject[], prefix = ''): FieldError[] {
-  return errors.map((error) => toFieldError(error, prefix));
+const MAX_LISTED_VALUES = 20;
+const MAX_VALUE_LENGTH = 100;
+
+/**
+ * What a compiled JSON Schema found wrong, as the field errors of a 422; paths begin with `prefix`. `patternAdvice`:
+ * by the pattern, what to say instead of showing it.
+ */
+export function schemaErrors(
+  errors: readonly ErrorObject[],
+  prefix = '',
+  patternAdvice: Readonly<Record<string, string>> = {},
+): FieldError[] {
+  return errors.map((error) => toFieldError(error, prefix, patternAdvice));
 }
 
-function toFieldError(error: ErrorObject, prefix: string): FieldError {
+function toFieldError(error: ErrorObject, prefix: string, patternAdvice: Readonly<Record<string, string>>): FieldError {
   const path = fieldPath(prefix, error.instancePath);
   const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
@@ -25,22 +36,28 @@ function toFieldError(error: ErrorObject, prefix: string): FieldError {
     case 'type':
       return { field: path, code: 'wrong_type', message: `Use ${article(String(params.type))}.` };
     case 'enum':
-      return {
-        field: path,
-        code: 'not_one_of',
-        message: `Use one of ${(params.allowedValues as unknown[]).join(', ')}.`,
-      };
+      return { field: path, code: 'not_one_of', message: `Use one of ${listed(params.allowedValues as unknown[])}.` };
+    case 'const':
+      return { field: path, code: 'not_one_of', message: `Use ${listed([params.allowedValue])}.` };
     case 'maxLength':
       return { field: path, code: 'too_long', message: `Use at most ${String(params.limit)} characters.` };
     case 'minLength':
-      return { field: path, code: 'too_short', message: `Use at least ${String(params.limit)} characters.` };
+      return { field: path, code: 'too_short', message: atLeastCharacters(Number(params.limit)) };
     case 'minimum':
     case 'maximum':
       return {
         field: path,
         code: 'out_of_range',
-        message: `Use a number ${String(params.comparison)} ${String(params.limit)}.`,
+        message: `Use a number of at ${error.keyword === 'minimum' ? 'least' : 'most'} ${String(params.limit)}.`,
       };
+    case 'pattern': {
+      const pattern = String(params.pattern);
+      return {
+        field: path,
+        code: 'invalid_format',
+        message: patternAdvice[pattern] ?? `Use text that matches ${pattern}.`,
+      };
+    }
     default:
       return {
         field: path,
@@ -48,6 +65,15 @@ function toFieldError(error: ErrorObject, prefix: string): FieldError {
         message: `It ${error.message ?? 'does not have the form that is due'}.`,
       };
   }
+}
+
+/** Values as their writer wrote them, and no more of them than someone reads. */
+function listed(values: readonly unknown[]): string {
+  const shown = values
+    .slice(0, MAX_LISTED_VALUES)
+    .map((value) => (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, MAX_VALUE_LENGTH));
+  const rest = values.length - shown.length;
+  return shown.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
 function article(types: string): string {

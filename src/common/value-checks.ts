@@ -29,7 +29,7 @@ export function stringCheck({ minLength, maxLength, pattern, patternMessage }: S
       };
     }
     const length = value.length <= minLength || value.length > maxLength ? [...value].length : value.length;
-    if (length < minLength) return { code: 'too_short', message: `Use at least ${minLength} characters.` };
+    if (length < minLength) return { code: 'too_short', message: atLeastCharacters(minLength) };
     if (length > maxLength) return { code: 'too_long', message: `Use at most ${maxLength} characters.` };
     if (pattern !== undefined && !pattern.test(value)) {
       return { code: 'invalid_format', message: patternMessage ?? `Use text that matches ${pattern.source}.` };
@@ -114,4 +114,8 @@ export function mapCheck({ maxPairs, maxKeyLength, maxValueLength }: MapLimits):
     }
     return null;
   };
+}
+
+export function atLeastCharacters(count: number): string {
+  return `Use at least ${count === 1 ? '1 character' : `${count} characters`}.`;
 }

@@ -82,8 +82,8 @@ function checkType(type: string, publisher: Publisher, catalogue: AcceptanceRule
   const known = catalogue.find(type);
   if (known === null) {
     const nearest = catalogue.nearest(type);
-    const hint = nearest.length > 0 ? ` The nearest names are ${nearest.join(', ')}.` : '';
-    throw invalid('type', 'unknown_event_type', `This event type is not registered.${hint}`);
+    const hint = nearest.length > 0 ? `The nearest names are ${nearest.join(', ')}.` : 'GET /v1/event-types lists all.';
+    throw invalid('type', 'unknown_event_type', `This event type is not registered. ${hint}`);
   }
   if (known.retired) throw invalid('type', 'retired_event_type', 'This event type is retired and takes no new events.');
 }

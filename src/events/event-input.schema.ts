@@ -11,6 +11,17 @@ const nullableText = (description: string, example: string, maxLength: number, p
   example,
 });
 
+const OPERATION_ID = '^[A-Za-z0-9._:-]{1,128}$';
+const CURRENCY = '^[A-Z]{3}$';
+const EXTERNAL_ID = '^[\\x20-\\x7e]{1,255}$';
+
+/** What to use instead, said where a pattern of the schemas below does not match. */
+export const PATTERN_ADVICE: Readonly<Record<string, string>> = {
+  [OPERATION_ID]: 'Use 1 to 128 letters, digits or any of . _ : -',
+  [CURRENCY]: 'Use three capital letters, such as XOF.',
+  [EXTERNAL_ID]: 'Use 1 to 255 printable ASCII characters.',
+};
+
 /** What `POST /v1/events` takes. Compiled once for validation and shown as it is in the OpenAPI document. */
 export const OPERATION_INPUT_SCHEMA: SchemaObject = {
   type: 'object',
@@ -20,7 +31,7 @@ export const OPERATION_INPUT_SCHEMA: SchemaObject = {
   properties: {
     id: {
       type: 'string',
-      pattern: '^[A-Za-z0-9._:-]{1,128}$',
+      pattern: OPERATION_ID,
       description: "The platform's own id of the operation.",
       example: 'col_93d884b76dfaf45',
     },
@@ -44,7 +55,7 @@ export const OPERATION_INPUT_SCHEMA: SchemaObject = {
       description: "In the currency's minor unit as ISO 4217 counts it: 2500 is 2,500 XOF or 25.00 EUR.",
       example: 1000,
     },
-    currency: nullableText('Three capital letters of ISO 4217. Never changes once given.', 'XOF', 3, '^[A-Z]{3}$'),
+    currency: nullableText('Three capital letters of ISO 4217. Never changes once given.', 'XOF', 3, CURRENCY),
     reference: nullableText('What the merchant and the payer call it.', 'INV-2026-1021', 200),
     channel: nullableText('How the money moves.', 'mtn_bj', 100),
     customer: {
@@ -110,7 +121,7 @@ export const EVENT_INPUT_SCHEMA: SchemaObject = {
       "The producer's own id of the event. The same id with the same content answers 200 with the first event.",
       'led-99812',
       255,
-      '^[\\x20-\\x7e]{1,255}$',
+      EXTERNAL_ID,
     ),
   },
   example: {

@@ -59,6 +59,23 @@ describe('parseEventInput', () => {
   });
 });
 
+it('says in words what a pattern wants', () => {
+  const input = { type: 'a.b', external_id: 'é', operation: { id: '', currency: 'xof' } };
+  const messages = () => {
+    try {
+      parseEventInput(input);
+    } catch (error) {
+      return (error as AppError).errors.map(({ message }) => message);
+    }
+    return [];
+  };
+  expect(messages().sort()).toEqual([
+    'Use 1 to 128 letters, digits or any of . _ : -',
+    'Use 1 to 255 printable ASCII characters.',
+    'Use three capital letters, such as XOF.',
+  ]);
+});
+
 describe('parseOccurredAt', () => {
   const parse = (text: string) => parseOccurredAt(text, NOW, 400);
 

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv';
 import { AppError, type FieldError } from '../common/app-error.js';
 import { schemaErrors } from '../common/schema-errors.js';
 import { parseTime } from '../common/time.js';
-import { EVENT_INPUT_SCHEMA } from './event-input.schema.js';
+import { EVENT_INPUT_SCHEMA, PATTERN_ADVICE } from './event-input.schema.js';
 import type { Cause, Customer } from './operation-state.js';
 
 /** An event as a producer gives it, its shape proven. */
@@ -39,7 +39,7 @@ const isEventInput = ajv.compile<EventInput>(EVENT_INPUT_SCHEMA);
  * @throws AppError `invalid_input` naming every wrong field.
  */
 export function parseEventInput(value: unknown): EventInput {
-  if (!isEventInput(value)) throw AppError.invalid(schemaErrors(isEventInput.errors ?? []));
+  if (!isEventInput(value)) throw AppError.invalid(schemaErrors(isEventInput.errors ?? [], '', PATTERN_ADVICE));
   return value;
 }
 

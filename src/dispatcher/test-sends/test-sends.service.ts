@@ -74,8 +74,8 @@ export class TestSends {
     const type = this.catalogue.find(name);
     if (type !== null) return type;
     const nearest = this.catalogue.nearest(name);
-    const hint = nearest.length > 0 ? ` The nearest names are ${nearest.join(', ')}.` : '';
-    const message = `There is no such event type.${hint}`;
+    const hint = nearest.length > 0 ? `The nearest names are ${nearest.join(', ')}.` : 'GET /v1/event-types lists all.';
+    const message = `There is no such event type. ${hint}`;
     throw AppError.invalid([{ field: 'type', code: 'unknown_event_type', message }]);
   }
 

@@ -56,6 +56,16 @@ describe('DataSchema', () => {
     expect(schema.errorsOf(wrong)).toHaveLength(1);
   });
 
+  it('lists the values it allows as they are written, and no more of them than someone reads', () => {
+    const messageFor = (rule: object) =>
+      new DataSchema({ properties: { a: rule } }).errorsOf({ a: 'x' }).map(({ message }) => message);
+    expect(messageFor({ enum: ['b', null, { c: 1 }] })).toEqual(['Use one of b, null, {"c":1}.']);
+    expect(messageFor({ const: 1 })).toEqual(['Use 1.']);
+    const [message] = messageFor({ enum: Array.from({ length: 200 }, (_, index) => `${index}${'y'.repeat(150)}`) });
+    expect(message).toMatch(/ and 180 more\.$/);
+    expect(message!.length).toBeLessThan(2_200);
+  });
+
   it("a required name is the data's own, not every object's", () => {
     expect(new DataSchema({ required: ['toString'] }).errorsOf({})).toHaveLength(1);
   });
@@ -80,7 +90,7 @@ describe('a schema is refused, by its path,', () => {
     ['with a wrong value', { properties: { a: { maxLength: -1 } } }, 'schema.properties.a.maxLength'],
     ['with a schema that is none', { properties: { a: 1 } }, 'schema.properties.a'],
     ['with a list where one schema is due', { items: [{}] }, 'schema.items'],
-    ['with an unknown format', { properties: { a: { format: 'iban' } } }, 'schema'],
+    ['with an unknown format', { properties: { a: { format: 'iban' } } }, 'schema.properties.a.format'],
     ['that refers elsewhere', { properties: { a: { $ref: 'https://example.com/a' } } }, 'schema.properties.a.$ref'],
     ['that refers to nothing', { properties: { a: { $ref: '#/$defs/a' } } }, 'schema.properties.a.$ref'],
     ['that refers to itself', { properties: { a: { $ref: '#' } } }, 'schema.properties.a.$ref'],

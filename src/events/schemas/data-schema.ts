@@ -1,21 +1,13 @@
 import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FieldError } from '../../common/app-error.js';
 import { schemaErrors } from '../../common/schema-errors.js';
-import { parseTime } from '../../common/time.js';
+import { FORMATS } from './formats.js';
 import { LinearPattern } from './linear-pattern.js';
 import { schemaFaults } from './schema-rules.js';
 
 const MAX_ERRORS = 20;
 /** Values in `data` up to which all that is wrong is looked for; of larger data the first thing is told. */
 const MAX_EXPLAINED_VALUES = 2_000;
-
-const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
-  'date-time': (text) => parseTime(text) !== null,
-  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && parseTime(`${text}T00:00:00Z`) !== null,
-  email: (text) => text.length <= 320 && /^[^\s@]+@[^\s@]+$/.test(text),
-  uri: (text) => text.length <= 2_048 && URL.canParse(text),
-  uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
-};
 
 const OPTIONS: Options = {
   strict: false,

@@ -1,5 +1,6 @@
 import type { FieldError } from '../../common/app-error.js';
 import { isPlainObject } from '../../common/field-rule.js';
+import { FORMATS } from './formats.js';
 import { LinearPattern } from './linear-pattern.js';
 import { PatternError } from './pattern-program.js';
 
@@ -148,6 +149,9 @@ class SchemaWalk {
       return false;
     }
     if (keyword === 'pattern') this.checkPattern(value, at);
+    if (keyword === 'format' && typeof value === 'string' && !Object.hasOwn(FORMATS, value)) {
+      this.fault(at, 'unknown_format', `Use one of ${Object.keys(FORMATS).join(', ')}.`);
+    }
     if ((keyword === 'enum' || keyword === 'required') && Array.isArray(value) && value.length > MAX_LISTED) {
       this.fault(at, 'too_long', `Use at most ${MAX_LISTED} values.`);
     }
