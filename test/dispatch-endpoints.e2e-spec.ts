@@ -87,9 +87,10 @@ describe('endpoints and what is owed to them', () => {
   it.each([
     [25, 'disabled'],
     [23, 'enabled'],
-  ])('after %i hours of failures, exhaustion leaves the endpoint %s', async (hours, status) => {
-    const id = await endpoint({ retry_schedule: [3_600] });
-    receiver.answer = () => ({ status: 500 });
+  ])('after %i hours of failures, exhaustion leaves the endpoint %s, and says so if it does', async (hours, status) => {
+    const id = await endpoint({ event_types: ['collect.*'], retry_schedule: [3_600] });
+    await endpoint({ url: receiver.url('/told'), event_types: ['webhook_endpoint.disabled'] });
+    receiver.answer = ({ path }) => ({ status: path === '/told' ? 200 : 500 });
     const delivery = await waiting(await publish('col_1'));
     await service.dataSource.query(
       `UPDATE signalpost.webhook_endpoints SET failing_since = now() - $2 * interval '1 hour' WHERE id = $1`,
@@ -98,8 +99,23 @@ describe('endpoints and what is owed to them', () => {
     await makeDue(service, delivery.id);
     expect(await ended({ id: delivery.event_id })).toMatchObject({ status: 'failed', status_reason: 'exhausted' });
     const read = async () => (await service.call('get', `/v1/webhook-endpoints/${id}`, { key })).body as object;
-    if (status === 'disabled') await until(async () => isDisabled(await read()));
+    const told = status === 'disabled' ? 1 : 0;
+    if (told) await until(async () => isDisabled(await read()));
     expect(await read()).toMatchObject({ status, disabled_reason: status === 'disabled' ? 'failing' : null });
+    expect((await actions(id)).filter((action) => action === 'webhook_endpoint.disabled')).toHaveLength(told);
+    const arrivals = await receiver.arrived(told, '/told');
+    expect(arrivals.map(({ body }) => JSON.parse(body) as object)).toEqual(
+      Array.from({ length: told }, () =>
+        expect.objectContaining({
+          type: 'webhook_endpoint.disabled',
+          data: expect.objectContaining({
+            endpoint_id: id,
+            reason: 'failing',
+            failing_since: expect.stringMatching(/Z$/) as string,
+          }) as object,
+        }),
+      ),
+    );
   });
 
   it('forgets a run of failures with the first success, also under a later owner of the lane', async () => {

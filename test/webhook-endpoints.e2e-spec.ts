@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import { makeApiKey } from '../src/auth/api-key.js';
 import { decodeId } from '../src/common/ids.js';
 import { EndpointSettingsReader } from '../src/webhooks/endpoint-settings.js';
 import { EndpointDisabling } from '../src/webhooks/endpoint-disabling.js';
@@ -130,6 +131,12 @@ describe('/v1/webhook-endpoints', () => {
     ['short secret', { secret: 'whsec_0123456789abc' }, 'secret: invalid_secret'],
     ['signature header', { signature: { scheme: 'timestamped', header: 'Host' } }, 'signature.header: reserved_header'],
     ['label of standard', { signature: { scheme: 'standard', label: 'v1' } }, 'signature.label: not_applicable'],
+    ['label of the time', { signature: { scheme: 'timestamped', label: 't' } }, 'signature.label: reserved_label'],
+    [
+      'API key as a secret',
+      { secret: makeApiKey('secret', 'test'), signature: { scheme: 'timestamped' } },
+      'secret: invalid_secret',
+    ],
     ['unknown field', { colour: 'red' }, 'colour: unknown_field'],
   ])('refuses a wrong %s by name', async (_name, changes, error) => {
     expectProblem(await create(input(changes)), 422, 'invalid_input', [error]);

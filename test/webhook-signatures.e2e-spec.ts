@@ -244,7 +244,10 @@ describe('signatures of real deliveries', () => {
       const gone = await make('ed25519', '/jwks');
       await service.call('delete', `/v1/webhook-endpoints/${gone.id}`, { key: key() }).expect(204);
       for (const id of [shared.id, gone.id, 'we_01k96sd3k8e2r9wq6m4h0v5xtz']) {
-        expectProblem(await get(`${id}.json`), 404, 'not_found');
+        const answer = await get(`${id}.json`);
+        expectProblem(answer, 404, 'not_found');
+        // A cache that kept it would hide the key of an endpoint for minutes.
+        expect(answer.headers['cache-control']).toBe('no-store');
       }
       expectProblem(await get(`${merchant.id}.json`), 422, 'invalid_input', ['endpoint_id: invalid_id']);
       expectProblem(await get(shared.id), 404, 'not_found');

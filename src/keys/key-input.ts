@@ -31,7 +31,7 @@ function addressErrors(entries: readonly string[]): FieldError[] {
 function originErrors(entries: readonly string[]): FieldError[] {
   return entries.flatMap((entry, index) => {
     if (normalOrigin(entry) !== null) return [];
-    const message = 'Use scheme, host and port alone, such as https://shop.example.';
+    const message = 'Use scheme, host and port alone, without wildcards, such as https://shop.example.';
     return [{ field: `allowed_origins[${index}]`, code: 'invalid_origin', message }];
   });
 }

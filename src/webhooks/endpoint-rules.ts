@@ -1,3 +1,4 @@
+import { parseApiKey } from '../auth/api-key.js';
 import type { FieldError } from '../common/app-error.js';
 import { isHeaderName, isReservedHeader, judgeCustomHeaders } from './custom-headers.js';
 import { isEd25519Secret, isPrintableSecret, isStandardSecret } from './endpoint-secret.js';
@@ -6,6 +7,8 @@ import type { SignatureScheme, SignatureSettings } from './webhook-endpoint.js';
 
 export const MAX_SCHEDULE_SECONDS = 8 * 24 * 3600;
 const LABEL = /^[a-z0-9]{1,16}$/;
+/** What stands before the time in the same header. */
+const TIME_LABEL = 't';
 /** Headers that a signature would displace. */
 const REQUEST_HEADERS: ReadonlySet<string> = new Set(['user-agent', 'accept', 'authorization', 'cookie', 'date']);
 
@@ -41,6 +44,8 @@ export function signatureSettings(
 /** Whether a merchant's own secret fits the scheme. */
 export function judgeSecret(secret: string, scheme: SignatureScheme): FieldError[] {
   const fault = (message: string) => [{ field: 'secret', code: 'invalid_secret', message }];
+  if (parseApiKey(secret) !== null)
+    return fault('This is an API key: never share it with a receiver. Use another secret.');
   if (!isPrintableSecret(secret)) return fault('Use 16 to 256 printable ASCII characters.');
   if (scheme === 'standard' && !isStandardSecret(secret)) return fault('Use whsec_ and base64 of 24 to 64 bytes.');
   if (scheme === 'ed25519' && !isEd25519Secret(secret)) {
@@ -62,6 +67,9 @@ function judgeSignature({ scheme, header, label }: SignatureSettings): FieldErro
   }
   if (label !== null && !LABEL.test(label)) {
     errors.push({ field: 'signature.label', code: 'invalid_format', message: 'Use 1 to 16 of a-z and 0-9.' });
+  }
+  if (label === TIME_LABEL) {
+    errors.push({ field: 'signature.label', code: 'reserved_label', message: 'Use another label: t is the time.' });
   }
   return errors;
 }

@@ -41,7 +41,7 @@ export class SignatureDto {
   header?: string | null;
 
   @StringField({
-    description: 'The label of `timestamped` before each signature; `v1` when left out.',
+    description: 'The label of `timestamped` before each signature; `v1` when left out; not `t`, the time.',
     example: null,
     maxLength: 16,
     pattern: /^[a-z0-9]{1,16}$/,

@@ -64,6 +64,7 @@ describe('normalOrigin', () => {
     'ftp://shop.example',
     'shop.example',
     '*',
+    'https://*.shop.example',
     'null',
     '',
   ])('refuses %p', (text) => expect(normalOrigin(text)).toBeNull());

@@ -28,7 +28,7 @@ export function isOriginAllowed(origin: string | undefined, allowedOrigins: read
 
 /** The origin in the one form in which browsers send it (`https://shop.example`), or null when it is none. */
 export function normalOrigin(text: string): string | null {
-  const url = /^https?:\/\/[^/?#@\s]+\/?$/i.test(text) ? parseUrl(text) : null;
+  const url = /^https?:\/\/[^/?#@*\s]+\/?$/i.test(text) ? parseUrl(text) : null;
   return url ? url.origin : null;
 }
 

@@ -33,6 +33,8 @@ export class ProblemFilter implements ExceptionFilter {
     void reply
       .code(problem.status)
       .headers(problem.headers)
+      // A route that lets its answers be kept does not mean its failures.
+      .header('cache-control', 'no-store')
       .type(PROBLEM_MEDIA_TYPE)
       .send(problemBytes(problem, request.id));
   }

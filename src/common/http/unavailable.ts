@@ -1,5 +1,10 @@
-/** Connections lost or refused (class 08), servers that stop or start, too many connections, and queries cut for time. */
-const PASSING_SQL_STATES = /^(08...|57P0[123]|53300|57014)$/;
+/**
+ * Connections lost or refused (class 08), servers that stop or start, too many connections or too little room
+ * (class 53), queries cut for time, and a server that only reads, as one does until it takes over from another.
+ */
+const PASSING_SQL_STATES = /^(08...|57P0[123]|53...|57014|25006)$/;
+/** What ends a session, or lets none begin, whatever its code: no statement is to blame. */
+const SESSION_ENDED: ReadonlySet<unknown> = new Set(['FATAL', 'PANIC']);
 const PASSING_NETWORK_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -15,7 +20,8 @@ const PASSING_MESSAGES =
 /** Whether `error` says that the database cannot answer right now, so that the same request may succeed soon. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  if (SESSION_ENDED.has(severity)) return true;
   if (typeof code === 'string' && (PASSING_SQL_STATES.test(code) || PASSING_NETWORK_CODES.has(code))) return true;
   if (PASSING_MESSAGES.test(error.message)) return true;
   const causes = error instanceof AggregateError ? (error.errors as unknown[]) : [error.cause];

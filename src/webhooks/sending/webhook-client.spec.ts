@@ -257,6 +257,11 @@ describe('what a receiver may do to us', () => {
     expect(await sendTo(`http://127.0.0.1:${port}/`)).toMatchObject({ statusCode: null, error: { code } });
   });
 
+  it('takes no status beyond those of HTTP for an answer', async () => {
+    const port = await tcpReceiver((socket) => socket.end('HTTP/1.1 999 Denied\r\ncontent-length: 0\r\n\r\n'));
+    expect(await sendTo(`http://127.0.0.1:${port}/`)).toMatchObject({ statusCode: 999, error: { code: 'protocol' } });
+  });
+
   it('calls a connection closed before or within the answer `reset`', async () => {
     const before = await tcpReceiver((socket) => socket.destroy());
     expect(await sendTo(`http://127.0.0.1:${before}/`)).toMatchObject({ statusCode: null, error: { code: 'reset' } });

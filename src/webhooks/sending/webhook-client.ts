@@ -39,6 +39,9 @@ export interface SendResult {
   readonly responseTruncated: boolean;
 }
 
+/** RFC 9110 ends here; a client is to take what is beyond it for a server's fault. */
+const LAST_STATUS = 599;
+
 /** Sends webhooks: vetted, pinned and bounded as the documentation of the sender's safety says. It never throws. */
 @Injectable()
 export class WebhookClient implements OnApplicationShutdown {
@@ -82,6 +85,8 @@ export class WebhookClient implements OnApplicationShutdown {
         signal: input.signal,
       });
       answer = response.data;
+      if (answer.statusCode > LAST_STATUS)
+        failure = new SendFailure('protocol', "HTTP has no such status as the receiver's.");
     } catch (error) {
       failure = error instanceof SendFailure ? error : unexpectedFailure(error);
       answer = failure.answer;
