@@ -138,10 +138,11 @@ describe('every route', () => {
     };
   }
 
-  /** A restricted key of the merchant with these scopes, made once. */
+  /** A restricted key of the merchant with these scopes, made once; in both modes, for each limits how many it makes. */
   async function restrictedTo(scopes: readonly Scope[]): Promise<string> {
     const name = scopes.join();
-    const made = restrictedKeys.get(name) ?? service.makeRestrictedKey(merchant.test.secretKey, { scopes });
+    const { secretKey } = restrictedKeys.size % 2 === 0 ? merchant.test : merchant.live;
+    const made = restrictedKeys.get(name) ?? service.makeRestrictedKey(secretKey, { scopes });
     restrictedKeys.set(name, made);
     return (await made).key;
   }
