@@ -133,6 +133,17 @@ describe('the OpenAPI document', () => {
     ).toEqual([]);
   });
 
+  it('shows what each parameter of a path looks like, and limits the items of a list, not the list', () => {
+    expect(
+      wrongs(({ parameters = [] }) => {
+        const wrong = parameters.filter(({ in: place, schema = {} }) =>
+          place === 'path' ? schema.example === undefined : schema.type === 'array' && 'maxLength' in schema,
+        );
+        return wrong.length === 0 ? true : wrong.map(({ name }) => name);
+      }),
+    ).toEqual([]);
+  });
+
   it('describes every parameter', () => {
     expect(
       wrongs(({ parameters = [] }) => {

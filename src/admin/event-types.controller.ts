@@ -19,7 +19,7 @@ import { EventTypeResponse, toEventTypeResponse } from '../events/event-types.dt
 import { EventTypeAdmin } from './event-type-admin.service.js';
 import { ChangeEventTypeBody, CreateEventTypeBody } from './event-types.dto.js';
 
-const TypeParam = () => ApiParam({ name: 'type', schema: { type: 'string' }, example: 'payout.sent' });
+const TypeParam = () => ApiParam({ name: 'type', schema: { type: 'string', example: 'payout.sent' } });
 
 @ApiTags('Admin: event types')
 @Controller('v1/admin/event-types')

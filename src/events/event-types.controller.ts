@@ -24,7 +24,7 @@ export class EventTypesController {
   @Get(':type')
   @Access({ kinds: ANY_KEY_OR_PLATFORM, errors: ['not_found', 'invalid_input'] })
   @ApiOperation({ summary: 'One event type' })
-  @ApiParam({ name: 'type', schema: { type: 'string' }, example: 'collect.failed' })
+  @ApiParam({ name: 'type', schema: { type: 'string', example: 'collect.failed' } })
   @ApiOkResponse({ type: EventTypeResponse })
   get(@Param('type') name: string): EventTypeResponse {
     assertTypeName(name);

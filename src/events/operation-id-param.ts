@@ -5,7 +5,6 @@ import { OPERATION_ID_PATTERN } from './operations.dto.js';
 export function ApiOperationId(): MethodDecorator {
   return ApiParam({
     name: 'id',
-    schema: { type: 'string', pattern: OPERATION_ID_PATTERN.source },
-    example: 'col_93d884b76dfaf45',
+    schema: { type: 'string', pattern: OPERATION_ID_PATTERN.source, example: 'col_93d884b76dfaf45' },
   });
 }

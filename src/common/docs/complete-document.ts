@@ -3,12 +3,19 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES, type ErrorCode } from '../app-error.js';
 import { PROBLEM_MEDIA_TYPE } from '../problem.js';
 
+interface ParameterSchema {
+  example?: unknown;
+  minLength?: number;
+  maxLength?: number;
+  items?: object;
+}
+
 interface Parameter {
   readonly name: string;
   readonly in: string;
   description?: string;
   example?: unknown;
-  schema?: { example?: unknown; pattern?: string };
+  schema?: ParameterSchema;
 }
 
 interface Answer {
@@ -86,8 +93,15 @@ function completeOperation(operation: Operation, method: string, schemas: Schema
 function completeParameter(parameter: Parameter): void {
   if (parameter.example === null) delete parameter.example;
   if (parameter.schema?.example === null) delete parameter.schema.example;
+  if (parameter.schema?.items !== undefined) parameter.schema = limitItems(parameter.schema);
   if (parameter.in !== 'path' || parameter.description !== undefined) return;
   parameter.description = parameter.name === 'id' ? 'The id of the object.' : `The ${parameter.name} of the object.`;
+}
+
+/** Swagger leaves the length of a list's items at the list, where it says nothing. */
+function limitItems({ minLength, maxLength, items, ...list }: ParameterSchema): ParameterSchema {
+  if (maxLength === undefined) return { ...list, items };
+  return { ...list, items: { ...items, minLength, maxLength } };
 }
 
 function needsBody({ content = {}, required = true }: Body, schemas: Schemas): boolean {

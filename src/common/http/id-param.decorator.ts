@@ -15,8 +15,8 @@ export function IdParam(prefix: IdPrefix, name = 'id'): ParameterDecorator {
   return (target, key, index) => {
     DecodedId({ prefix, name })(target, key, index);
     if (key === undefined) return;
-    const schema = { type: 'string', pattern: `^${prefix}_[0-9a-z]{26}$` };
     const example = `${prefix}_01k96sd3k8e2r9wq6m4h0v5xtz`;
-    ApiParam({ name, schema, example })(target, key, Object.getOwnPropertyDescriptor(target, key)!);
+    const schema = { type: 'string', pattern: `^${prefix}_[0-9a-z]{26}$`, example };
+    ApiParam({ name, schema })(target, key, Object.getOwnPropertyDescriptor(target, key)!);
   };
 }
