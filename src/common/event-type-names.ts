@@ -11,7 +11,6 @@ export const OPERATION_EVENT_TYPES = [
   'collect.expired',
   'collect.cancelled',
 ] as const;
-export type OperationEventType = (typeof OPERATION_EVENT_TYPES)[number];
 
 /** The built-in types that only this service publishes: 403 `event_type_reserved` for everyone else. */
 export const SYSTEM_EVENT_TYPES = [
@@ -21,7 +20,6 @@ export const SYSTEM_EVENT_TYPES = [
   'api_key.revoked',
   'api_key.secret_key_exposed',
 ] as const;
-export type SystemEventType = (typeof SYSTEM_EVENT_TYPES)[number];
 
 export const BUILT_IN_EVENT_TYPES = [...OPERATION_EVENT_TYPES, ...SYSTEM_EVENT_TYPES] as const;
 export type BuiltInEventType = (typeof BUILT_IN_EVENT_TYPES)[number];
