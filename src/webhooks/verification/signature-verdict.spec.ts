@@ -67,7 +67,9 @@ describe.each(SIGNATURE_SCHEMES)('judgeSignature of %s', (scheme: SignatureSchem
 
   it('tells a secret past its overlap from one that was never the endpoint’s', async () => {
     expect(await reason({ headers: headersOf([ended!]) })).toBe('secret_expired');
-    expect((await judge({ headers: headersOf([ended!]) })).hint).toContain(endedAt.toISOString());
+    const { hint } = await judge({ headers: headersOf([ended!]) });
+    expect(hint).toContain(endedAt.toISOString());
+    expect(hint).toContain(scheme === 'ed25519' ? 'GET /.well-known/jwks/' : '/secret.');
     expect(await reason({ headers: headersOf([ended!]), endedSecrets: [] })).toBe('wrong_secret');
     expect(await reason({ headers: headersOf([foreign!]) })).toBe('wrong_secret');
     // What is not even of the right secret is not called old.

@@ -50,7 +50,7 @@ export async function judgeSignature(request: ExaminedRequest): Promise<Signatur
   if (isSignedBy(live, received, body, scheme)) return judgeTime(received.timestampSeconds, request.nowSeconds);
 
   const ended = request.endedSecrets.find(({ secret }) => isSignedBy(keysOf(scheme, [secret]), received, body, scheme));
-  if (ended) return refuse('secret_expired', expiredHint(ended.endedAt));
+  if (ended) return refuse('secret_expired', expiredHint(scheme, ended.endedAt));
   if (request.apiKey !== null && isSignedBy(keysFromApiKey(scheme, request.apiKey), received, body, scheme)) {
     return refuse('api_key_used_as_secret', API_KEY_HINT);
   }
@@ -180,9 +180,10 @@ const WRONG_SECRET_HINTS: Record<SignatureScheme, string> = {
     'own); its JWKS is at /.well-known/jwks/{endpoint_id}.json.',
 };
 
-function expiredHint(endedAt: Date): string {
-  return (
-    `This was signed with a secret whose overlap ended at ${endedAt.toISOString()}. ` +
-    'Put the present one in: GET /v1/webhook-endpoints/{id}/secret.'
-  );
+function expiredHint(scheme: SignatureScheme, endedAt: Date): string {
+  const [what, where] =
+    scheme === 'ed25519'
+      ? ['key', '/.well-known/jwks/{endpoint_id}.json']
+      : ['secret', '/v1/webhook-endpoints/{id}/secret'];
+  return `This was signed with a ${what} whose overlap ended at ${endedAt.toISOString()}. Put the present one in: GET ${where}.`;
 }
