@@ -24,6 +24,12 @@ describe('the log', () => {
     expect(lines[2]).toMatchObject({ level: 'warn', msg: 'third', err: { message: 'cause' } });
   });
 
+  it('makes nothing of the stack that is not given', () => {
+    const [line] = linesOf((logger) => logger.error('tried again', undefined, 'Main'));
+    expect(line).toMatchObject({ msg: 'tried again', context: 'Main' });
+    expect(line).not.toHaveProperty('details');
+  });
+
   it('holds no secret in messages, fields or errors', () => {
     const key = `sk_live_${'a'.repeat(48)}`;
     const lines = linesOf((logger) => {

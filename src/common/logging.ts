@@ -71,7 +71,8 @@ export class SignalpostLogger implements LoggerService {
     message: unknown,
     details: unknown[],
   ): void {
-    const rest = [...details];
+    // An error without a stack comes with `undefined` in its place.
+    const rest = details.filter((detail) => detail !== undefined);
     const context = typeof rest.at(-1) === 'string' ? (rest.pop() as string) : undefined;
     const entry: Record<string, unknown> = context === undefined ? {} : { context };
     if (typeof rest[0] === 'string') entry.stack = rest.shift();
