@@ -38,7 +38,8 @@ describe('/v1/webhook-endpoints', () => {
   afterAll(() => service.stop());
   beforeEach(async () => {
     const tables = ['webhook_endpoints', 'webhook_secrets', 'endpoint_lookup', 'lanes', 'logs', 'event_types'];
-    await service.dataSource.query(`TRUNCATE ${tables.map((table) => `signalpost.${table}`).join(', ')}`);
+    // One by one: whoever holds two of them at once meets the scheduled jobs, which lock them in an order of their own.
+    for (const table of tables) await service.dataSource.query(`TRUNCATE signalpost.${table}`);
   });
 
   const call = (method: 'get' | 'post' | 'patch' | 'delete', path: string, key = merchant.test.secretKey) =>
