@@ -18,7 +18,11 @@ const onDatabase = {
   globalTeardown: '<rootDir>/test/setup/global-teardown.mjs',
 };
 
+// One worker would be Jest's own process, whose memory only grows: every file brings its modules anew.
+const workers = { maxWorkers: 2, workerIdleMemoryLimit: '1GB' };
+
 const usual = {
+  ...workers,
   openHandlesTimeout: 2_000,
   // A project's own would be ignored.
   testTimeout: 20_000,
@@ -38,6 +42,7 @@ const usual = {
 };
 
 const long = {
+  ...workers,
   openHandlesTimeout: 2_000,
   testTimeout: 1_800_000,
   projects: [{ ...common, displayName: 'long', testMatch: ['<rootDir>/test/long/*.long-spec.ts'], ...onDatabase }],
