@@ -7,7 +7,7 @@ import { EndpointDisabling } from '../src/webhooks/endpoint-disabling.js';
 import { signRequest } from '../src/webhooks/signature.js';
 import { FakeDns } from './support/fake-dns.js';
 import { expectProblem } from './support/problems.js';
-import { type MadeAccount, Service } from './support/service.js';
+import { type MadeAccount, Service, until } from './support/service.js';
 
 const MISSING = 'we_01k96sd3k8e2r9wq6m4h0v5xtz';
 
@@ -286,7 +286,13 @@ describe('/v1/webhook-endpoints', () => {
       'SELECT epoch, has_leftovers FROM signalpost.webhook_endpoints',
     );
     expect(rows).toEqual([{ epoch: 2, has_leftovers: true }]);
-    const inbox: object[] = await service.dataSource.query('SELECT input FROM signalpost.event_inbox');
+    const events = (): Promise<{ data: object }[]> =>
+      service.dataSource.query(
+        `SELECT body::json -> 'data' AS data FROM signalpost.events
+         WHERE type = 'webhook_endpoint.disabled' AND body LIKE $1`,
+        [`%${id}%`],
+      );
+    await until(async () => (await events()).length > 0);
     const data = {
       endpoint_id: id,
       url: 'https://shop.example/hook',
@@ -294,7 +300,8 @@ describe('/v1/webhook-endpoints', () => {
       failing_since: null,
       unfinished: 0,
     };
-    expect(inbox).toEqual([{ input: { type: 'webhook_endpoint.disabled', data } }]);
+    expect(await events()).toEqual([{ data }]);
+    expect(await service.dataSource.query('SELECT FROM signalpost.event_inbox')).toEqual([]);
     expect(await logged()).toEqual(['webhook_endpoint.created', 'webhook_endpoint.disabled']);
   });
 
