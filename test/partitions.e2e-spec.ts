@@ -5,6 +5,7 @@ import { PartitionMaintenance } from '../src/database/partition-maintenance.js';
 import { PartitionsRepository } from '../src/database/partitions.repository.js';
 import { Singleton } from '../src/database/singleton.js';
 import { makeDatabase, testConfig } from './setup/database.js';
+import { until } from './support/service.js';
 
 const LATER = new Date(Date.now() + 600 * 86_400_000);
 
@@ -53,7 +54,10 @@ describe('singleton', () => {
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
       await ended;
       lost = signal.aborted;
-      return other.run('job', async () => 'taken over');
+      // The server frees the lock a moment after its client hears of the end.
+      let taken: { value: string } | null = null;
+      await until(async () => (taken = await other.run('job', async () => 'taken over')) !== null);
+      return taken;
     });
     expect(lost).toBe(true);
     expect(held).toEqual({ value: { value: 'taken over' } });
