@@ -1,6 +1,9 @@
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Database } from '../src/database/database.js';
+import { LaneSignals } from '../src/deliveries/lane-signals.js';
+import { RecoveriesRepository } from '../src/webhooks/recoveries/recoveries.repository.js';
 import { RecoveryRunner } from '../src/webhooks/recoveries/recovery-runner.js';
+import { RecoverySteps } from '../src/webhooks/recoveries/recovery-steps.js';
 import { workerDatabaseUrl } from './setup/database.js';
 import { boot } from './support/booted-process.js';
 import { listDeliveries, makeEndpoint, readDelivery, type ShownDelivery, startSending } from './support/deliveries.js';
@@ -66,6 +69,13 @@ describe('recovering a range of events', () => {
     (await service.call('get', `/v1/recoveries/${id}`, { key }).expect(200)).body as ShownRecovery;
   /** One second later. */
   const tick = (by = runner) => by.runOnce(new Date((nowMs += 1_000)));
+  /** A runner whose steps pass through `beforeCommit`; nothing else in the process does. */
+  const runnerWhere = (beforeCommit: <R>(result: R) => Promise<R>): RecoveryRunner => {
+    const { app, dataSource } = service;
+    const database = new Database(dataSource);
+    database.transaction = (work) => dataSource.transaction(async (manager) => beforeCommit(await work(manager)));
+    return new RecoveryRunner(app.get(RecoveriesRepository), app.get(RecoverySteps), database, app.get(LaneSignals));
+  };
   /** Until it has ended, a second at a time. */
   const finish = async (recovery: ShownRecovery): Promise<ShownRecovery> => {
     while ((await read(recovery.id)).status === 'running') await tick();
@@ -225,38 +235,30 @@ describe('recovering a range of events', () => {
     await publishMany(60);
     const made = await endpoint();
     const recovery = await recover(made);
-    const database = service.app.get(Database);
-    const transaction = database.transaction.bind(database);
     let steps = 0;
-    try {
-      database.transaction = (work) =>
-        transaction(async (manager) => {
-          const result = await work(manager);
-          steps += 1;
-          if (steps % 2 === 1) throw new Error('Killed before the commit.');
-          return result;
-        });
-      for (const broken of [1, 0, 1, 0, 1]) expect(await tick()).toMatchObject({ broken, deliveries: broken ? 0 : 10 });
-    } finally {
-      database.transaction = transaction;
+    const breaking = runnerWhere(async (result) => {
+      steps += 1;
+      if (steps % 2 === 1) throw new Error('Killed before the commit.');
+      return result;
+    });
+    for (const broken of [1, 0, 1, 0, 1]) {
+      expect(await tick(breaking)).toMatchObject({ broken, deliveries: broken ? 0 : 10 });
     }
     // Two at once, as when the lock of the job is lost while a step is under way: the first stays open for the second.
-    let other: Promise<unknown> = Promise.resolve();
-    database.transaction = (work) =>
-      transaction(async (manager) => {
-        const result = await work(manager);
-        database.transaction = transaction;
-        other = tick();
-        await until(async () => {
-          const [waiting] = await rows<{ count: number }>(
-            `SELECT count(*)::integer AS count FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-          );
-          return waiting!.count > 0;
-        });
-        return result;
+    let other: Promise<unknown> | null = null;
+    const open = runnerWhere(async (result) => {
+      if (other !== null) return result;
+      other = tick();
+      await until(async () => {
+        const [waiting] = await rows<{ count: number }>(
+          `SELECT count(*)::integer AS count FROM pg_stat_activity
+           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%recoveries%'`,
+        );
+        return waiting!.count > 0;
       });
-    await tick();
+      return result;
+    });
+    await tick(open);
     await other;
     expect(await finish(recovery)).toMatchObject({ status: 'done', sent: 60 });
     const ids = (await recovered(made)).map(({ event_id: id }) => id);
