@@ -245,10 +245,10 @@ describe('recovering a range of events', () => {
       expect(await tick(breaking)).toMatchObject({ broken, deliveries: broken ? 0 : 10 });
     }
     // Two at once, as when the lock of the job is lost while a step is under way: the first stays open for the second.
-    let other: Promise<unknown> | null = null;
+    const others: Promise<unknown>[] = [];
     const open = runnerWhere(async (result) => {
-      if (other !== null) return result;
-      other = tick();
+      if (others.length > 0) return result;
+      others.push(tick());
       await until(async () => {
         const [waiting] = await rows<{ count: number }>(
           `SELECT count(*)::integer AS count FROM pg_stat_activity
@@ -259,7 +259,7 @@ describe('recovering a range of events', () => {
       return result;
     });
     await tick(open);
-    await other;
+    await Promise.all(others);
     expect(await finish(recovery)).toMatchObject({ status: 'done', sent: 60 });
     const ids = (await recovered(made)).map(({ event_id: id }) => id);
     expect(ids).toHaveLength(60);
