@@ -15,7 +15,7 @@ export const FUNCTION_FILES = [
   'functions/expire_operations.sql',
   'functions/claim_deliveries.sql',
   'functions/count_attempts.sql',
-  'functions/expire_deliveries.sql',
+  'functions/fail_deliveries.sql',
   'functions/settle_deliveries.sql',
   'functions/recovery_candidates.sql',
 ] as const;

@@ -9,16 +9,16 @@
 -- new owner does not know), from `recheck_after` on (null: all), some at a time.
 --
 -- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet, gets
--- nothing but its row. `retention_days`: deliveries of events older than this come without a `body`, for the
--- caller to end them (expire_deliveries.sql).
+-- nothing but its row. `retention_days`: deliveries of events older than this, and those that were in the air at three
+-- deaths of dispatchers, come without a `body`, for the caller to end them (fail_deliveries.sql).
 --
 -- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at those that wait came (null: to the end), `due_in_ms` the time until
 -- the next of its deliveries is due (null: none), its `gen` as it was before its deliveries were read, so that what is
 -- added meanwhile shows as a change, its `rate_limit`, whether it is `failing`, and `open` false where its endpoint or
 -- account takes no deliveries now. A lane without a row is another's; without a living lease that is every lane.
 --
--- Lock: acquired lanes to the end of the call, SKIP LOCKED. Index: primary keys and pending_deliveries_due. An ordered
--- endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
+-- Lock: acquired lanes and followers to the end of the call, all SKIP LOCKED: a claim waits for nobody. Index: primary
+-- keys and pending_deliveries_due. An ordered endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
 -- `infinity`, so that the next claim does not meet them again; only a lane's owner does that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
@@ -74,6 +74,8 @@ DECLARE
   no_owner CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
   -- How far a claim looks into one ordered lane.
   reach CONSTANT integer := 1000;
+  -- As in fail_deliveries.sql.
+  poison_crashes CONSTANT integer := 3;
   claimed_lanes integer[];
   claimed_ids uuid[];
   rechecked_tos uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(rooms)]);
@@ -149,14 +151,23 @@ BEGIN
           LIMIT reach
         ) AS q
       LOOP
-        looked_at := looked_at + 1;
-        rechecked_tos[ordered_lane.n] := waiting.id;
         IF NOT waiting.is_behind THEN
+          PERFORM FROM signalpost.pending_deliveries q
+          WHERE q.account_id = ordered_lane.account_id AND q.mode = ordered_lane.mode AND q.id = waiting.id
+            AND q.due_at = 'infinity'
+          FOR NO KEY UPDATE SKIP LOCKED;
+          IF NOT FOUND THEN
+            looked_at := reach; -- Somebody has it who may not release it: the look goes on from before it.
+            rechecked_tos[ordered_lane.n] := coalesce(rechecked_tos[ordered_lane.n], ordered_lane.recheck_from, no_owner);
+            EXIT;
+          END IF;
           UPDATE signalpost.pending_deliveries AS target
           SET due_at = now()
           WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode
             AND target.id = waiting.id;
         END IF;
+        looked_at := looked_at + 1;
+        rechecked_tos[ordered_lane.n] := waiting.id;
       END LOOP;
       IF looked_at < reach THEN
         rechecked_tos[ordered_lane.n] := NULL;
@@ -183,6 +194,11 @@ BEGIN
           LIMIT 1
         ) IS NOT NULL
     LOOP
+      -- One that somebody holds stays due; it is behind another, so it is not claimed below.
+      PERFORM FROM signalpost.pending_deliveries q
+      WHERE q.account_id = ordered_lane.account_id AND q.mode = ordered_lane.mode AND q.id = waiting.id
+      FOR NO KEY UPDATE SKIP LOCKED;
+      CONTINUE WHEN NOT FOUND;
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = 'infinity'
       WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id;
@@ -248,7 +264,8 @@ BEGIN
       ON w.account_id = lane_accounts[c.lane] AND w.mode = lane_modes[c.lane] AND w.id = lane_endpoints[c.lane]
     -- Past the retention its body may be gone with its month.
     LEFT JOIN signalpost.events e
-      ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id AND q.event_id >= oldest_event;
+      ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id AND q.event_id >= oldest_event
+      AND q.crash_count < poison_crashes;
 
     INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
     SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),

@@ -13,11 +13,11 @@ import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { DispatcherLeaseRepository } from './dispatcher-lease.repository.js';
-import { ExpiryRepository } from './expiry.repository.js';
 import { LaneQueueRepository } from './lane-queue.repository.js';
 import { LaneSignals } from './lane-signals.js';
 import { LeftoversRepository } from './leftovers.repository.js';
 import { QueueStateRepository } from './queue-state.repository.js';
+import { UnsendableRepository } from './unsendable.repository.js';
 
 @Module({
   imports: [LogsModule],
@@ -31,7 +31,6 @@ import { QueueStateRepository } from './queue-state.repository.js';
     DeliveryActionsService,
     DeliveryJournal,
     DispatcherLeaseRepository,
-    ExpiryRepository,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
@@ -39,18 +38,19 @@ import { QueueStateRepository } from './queue-state.repository.js';
     RecoveryQueueRepository,
     ResendsRepository,
     ResendsService,
+    UnsendableRepository,
   ],
   exports: [
     CancellationsService,
     DeliveriesService,
     DispatcherLeaseRepository,
-    ExpiryRepository,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
     QueueStateRepository,
     RecoveryQueueRepository,
     ResendsService,
+    UnsendableRepository,
   ],
 })
 export class DeliveriesModule {}

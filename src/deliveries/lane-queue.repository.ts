@@ -39,9 +39,9 @@ export interface ClaimedDelivery {
   /** Attempts so far. */
   readonly attemptCount: number;
   readonly firstAttemptAt: Date | null;
-  /** Its event is past the retention: nothing of it may be sent any more. */
-  readonly isExpired: boolean;
-  /** The event's stored bytes; empty when it is expired. */
+  /** Its event is past the retention, or it kills its sender: nothing of it may be sent any more. */
+  readonly isUnsendable: boolean;
+  /** The event's stored bytes; empty when it is unsendable. */
   readonly body: string;
 }
 
@@ -270,7 +270,7 @@ function toClaimed(row: ClaimRow, id: string, lane: LaneId): ClaimedDelivery {
     operationId: row.operation_id,
     attemptCount: row.attempt_count,
     firstAttemptAt: row.first_attempt_at,
-    isExpired: row.body === null,
+    isUnsendable: row.body === null,
     body: row.body ?? '',
   };
 }

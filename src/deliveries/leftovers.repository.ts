@@ -20,14 +20,14 @@ const FIND: Statement = {
 
 /**
  * Ends unfinished deliveries that a disabling or a deletion of their endpoint left behind, some at a time.
- * Lock: the rows deleted; a settle that comes later finds an ended delivery and records its attempt.
+ * Lock: the rows deleted, in the order of their ids, as a settle takes them; one that comes later finds an ended delivery and records its attempt.
  * Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in one statement, with the end that
  * readers have been shown since the endpoint was disabled or deleted (delivery-rows.ts), to the millisecond.
  */
 const END_SOME: Statement = {
   name: 'leftovers_end_some',
   text: `
-    WITH leftover AS (
+    WITH found AS MATERIALIZED (
       SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped,
              CASE WHEN q.endpoint_epoch < w.epoch THEN w.epoch_ended_at ELSE w.deleted_at END
                AS ended_at
@@ -37,6 +37,12 @@ const END_SOME: Statement = {
         AND (q.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
       WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3 AND q.account_id = $1
       LIMIT $4
+    ), leftover AS MATERIALIZED (
+      SELECT found.*
+      FROM found
+      JOIN signalpost.pending_deliveries q ON q.account_id = $1 AND q.mode = found.mode AND q.id = found.id
+      ORDER BY q.account_id, q.mode, q.id
+      FOR UPDATE OF q
     ), ended AS (
       DELETE FROM signalpost.pending_deliveries q
       USING leftover

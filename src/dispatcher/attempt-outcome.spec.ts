@@ -12,7 +12,7 @@ function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult
     lane: [ACCOUNT, 'test', UUID],
     id: UUID,
     dueAtMs: STARTED_AT.getTime(),
-    isExpired: false,
+    isUnsendable: false,
     revision: 1,
     eventId: UUID,
     eventType: 'collect.pending',

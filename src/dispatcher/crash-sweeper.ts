@@ -1,9 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { Database } from '../database/database.js';
-import { DispatcherLeaseRepository, POISON_CRASHES } from '../deliveries/dispatcher-lease.repository.js';
-import { LogWriter } from '../logs/log-writer.js';
-import { endLog } from './delivery-expiry.js';
+import { DispatcherLeaseRepository } from '../deliveries/dispatcher-lease.repository.js';
+import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 const SWEEP_MS = 1_000;
 
@@ -22,8 +20,7 @@ export class CrashSweeper {
 
   constructor(
     private readonly leases: DispatcherLeaseRepository,
-    private readonly database: Database,
-    private readonly logs: LogWriter,
+    private readonly unsendable: UnsendableDeliveries,
   ) {}
 
   @Interval(SWEEP_MS)
@@ -42,22 +39,11 @@ export class CrashSweeper {
   /** Any number of processes may run it at once. */
   async runOnce(): Promise<SweepCounts> {
     const dispatchers = await this.leases.deleteExpired();
-    const { crashed, poisoned } = await this.countCrashes();
+    const crashed = await this.leases.countCrashes();
+    // Who dies before it ends these leaves it to the next claim of them.
+    const ended = crashed.length === 0 ? [] : await this.unsendable.end(crashed);
     const lanes = await this.leases.freeLanes();
-    return { dispatchers, lanes, crashed, poisoned };
-  }
-
-  private countCrashes(): Promise<{ crashed: number; poisoned: number }> {
-    return this.database.transaction(async (manager) => {
-      const crashed = await this.leases.countCrashes(manager);
-      const poison = crashed.filter((delivery) => delivery.crash_count >= POISON_CRASHES);
-      if (poison.length === 0) return { crashed: crashed.length, poisoned: 0 };
-      const ended = await this.leases.endAsPoison(poison, manager);
-      await this.logs.write(
-        ended.map((delivery) => endLog(delivery, 'poison')),
-        manager,
-      );
-      return { crashed: crashed.length, poisoned: ended.length };
-    });
+    const poisoned = ended.filter(({ reason }) => reason === 'poison').length;
+    return { dispatchers, lanes, crashed: crashed.length, poisoned };
   }
 }

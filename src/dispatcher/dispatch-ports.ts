@@ -7,11 +7,11 @@ import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { AttemptObserver } from './attempt-observer.js';
-import { DeliveryExpiry } from './delivery-expiry.js';
 import { DeliverySender } from './delivery-sender.js';
 import type { SessionPorts } from './dispatch-session.js';
 import { longestWaitMs } from './retry-schedule.js';
 import { EndpointCache } from './endpoint-cache.js';
+import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 /** The real world behind a session: PostgreSQL, the network, chance. */
 @Injectable()
@@ -24,7 +24,7 @@ export class DispatchPorts implements SessionPorts {
     private readonly accounts: AccountDirectory,
     private readonly sender: DeliverySender,
     private readonly observer: AttemptObserver,
-    private readonly expiry: DeliveryExpiry,
+    private readonly unsendable: UnsendableDeliveries,
   ) {}
 
   settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
@@ -39,8 +39,8 @@ export class DispatchPorts implements SessionPorts {
     return this.sender.send(delivery, settings, signal);
   }
 
-  async expire({ lane, id }: ClaimedDelivery): Promise<void> {
-    await this.expiry.end([{ accountId: lane[0], mode: lane[1], id }]);
+  async endUnsendable({ lane, id }: ClaimedDelivery): Promise<void> {
+    await this.unsendable.end([{ accountId: lane[0], mode: lane[1], id }]);
   }
 
   onClaim(deliveries: number): void {

@@ -92,7 +92,7 @@ class World {
       this.tell();
     },
     onClaim: () => undefined,
-    expire: async () => undefined,
+    endUnsendable: async () => undefined,
     onDead: () => undefined,
     onProbeFailed: () => undefined,
     onError: (error, doing) => {
@@ -115,7 +115,7 @@ class World {
     const rest = {
       revision: 1,
       dueAtMs: Number(id.slice(-12)),
-      isExpired: false,
+      isUnsendable: false,
       eventType: 'collect.pending',
       operationId: null,
       firstAttemptAt: null,

@@ -22,8 +22,8 @@ export interface SessionPorts {
   localeOf(accountId: string): Promise<Locale> | Locale;
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
   onClaim(deliveries: number): void;
-  /** Ends a delivery whose event is past the retention. */
-  expire(delivery: ClaimedDelivery): Promise<void>;
+  /** Ends a delivery that nobody may send any more. */
+  endUnsendable(delivery: ClaimedDelivery): Promise<void>;
   /** After an attempt took effect. */
   onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void;
   /** The receiver is gone, or failed to the end of a schedule; also when the attempt itself came too late. */
@@ -189,8 +189,8 @@ export class DispatchSession {
       this.poke();
     };
     try {
-      if (delivery.isExpired) {
-        await this.ports.expire(delivery);
+      if (delivery.isUnsendable) {
+        await this.ports.endUnsendable(delivery);
         this.settler.release(batch);
         isStillDue = false;
         return;

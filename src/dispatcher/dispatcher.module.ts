@@ -7,7 +7,6 @@ import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { AttemptObserver } from './attempt-observer.js';
 import { CrashSweeper } from './crash-sweeper.js';
 import { DeadEndpointsJob } from './dead-endpoints-job.js';
-import { DeliveryExpiry } from './delivery-expiry.js';
 import { DeliverySender } from './delivery-sender.js';
 import { DispatchPorts } from './dispatch-ports.js';
 import { Dispatcher } from './dispatcher.js';
@@ -17,6 +16,7 @@ import { EndpointCache } from './endpoint-cache.js';
 import { ExpiryJob } from './expiry-job.js';
 import { LeftoversJob } from './leftovers-job.js';
 import { RecoveryJob } from './recovery-job.js';
+import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 /** The running part: only processes of the roles `all` and `dispatcher` have it. */
 @Module({
@@ -25,7 +25,6 @@ import { RecoveryJob } from './recovery-job.js';
     AttemptObserver,
     CrashSweeper,
     DeadEndpointsJob,
-    DeliveryExpiry,
     DeliverySender,
     DispatchPorts,
     Dispatcher,
@@ -35,6 +34,7 @@ import { RecoveryJob } from './recovery-job.js';
     ExpiryJob,
     LeftoversJob,
     RecoveryJob,
+    UnsendableDeliveries,
   ],
   exports: [Dispatcher, CrashSweeper, DeadEndpointsJob, ExpiryJob, LeftoversJob],
 })

@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Singleton } from '../database/singleton.js';
-import { ExpiryRepository } from '../deliveries/expiry.repository.js';
-import { DeliveryExpiry } from './delivery-expiry.js';
+import { UnsendableRepository } from '../deliveries/unsendable.repository.js';
+import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 const TICK_MS = 3_600_000;
 const ACCOUNTS_A_STATEMENT = 200;
@@ -18,8 +18,8 @@ export class ExpiryJob {
   private readonly logger = new Logger(ExpiryJob.name);
 
   constructor(
-    private readonly repository: ExpiryRepository,
-    private readonly expiry: DeliveryExpiry,
+    private readonly repository: UnsendableRepository,
+    private readonly unsendable: UnsendableDeliveries,
     private readonly singleton: Singleton,
   ) {}
 
@@ -37,8 +37,8 @@ export class ExpiryJob {
     let deliveries = 0;
     for (let account: string | null = NO_ACCOUNT; account !== null && !lost?.aborted;) {
       for (let ended = 1; ended > 0 && !lost?.aborted; deliveries += ended) {
-        const found = await this.repository.find(account, ACCOUNTS_A_STATEMENT, ROWS_A_STATEMENT);
-        ended = found.length === 0 ? 0 : await this.expiry.end(found);
+        const found = await this.repository.findExpired(account, ACCOUNTS_A_STATEMENT, ROWS_A_STATEMENT);
+        ended = found.length === 0 ? 0 : (await this.unsendable.end(found)).length;
       }
       account = await this.repository.lastAccount(account, ACCOUNTS_A_STATEMENT);
     }

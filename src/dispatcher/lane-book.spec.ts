@@ -25,7 +25,7 @@ const state = (id: LaneId, more: Partial<LaneState> = {}): LaneState => ({
 
 function delivery(id: LaneId, name: string): ClaimedDelivery {
   const rest = { revision: 1, eventType: 'collect.pending', operationId: null, attemptCount: 0, firstAttemptAt: null };
-  return { lane: id, id: name, dueAtMs: Number(name), isExpired: false, eventId: name, body: '{}', ...rest };
+  return { lane: id, id: name, dueAtMs: Number(name), isUnsendable: false, eventId: name, body: '{}', ...rest };
 }
 
 describe('LaneBook', () => {

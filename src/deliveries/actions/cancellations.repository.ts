@@ -34,15 +34,21 @@ const FIND: Statement = {
 };
 
 /*
- * Lock: the rows; their lanes are the caller's already, so nobody settles them meanwhile. Index: primary key.
+ * Lock: the rows, in the order of their ids, as a settle takes them; the caller has their endpoints and lanes. Index:
+ * primary key.
  * Guarantee: a row goes and its end is written in one statement; an attempt in the air is counted when it settles.
  */
 const CANCEL: Statement = {
   name: 'cancellations.cancel',
-  text: `WITH ended AS (
+  text: `WITH locked AS MATERIALIZED (
+      SELECT q.id FROM signalpost.pending_deliveries q
+      WHERE q.account_id = $1 AND q.mode = $2 AND q.id = ANY ($3::uuid[])
+      ORDER BY q.id
+      FOR UPDATE
+    ), ended AS (
       DELETE FROM signalpost.pending_deliveries AS target
-      USING unnest($3::uuid[]) AS given (id)
-      WHERE target.account_id = $1 AND target.mode = $2 AND target.id = given.id
+      USING locked
+      WHERE target.account_id = $1 AND target.mode = $2 AND target.id = locked.id
       RETURNING target.*
     )
     INSERT INTO signalpost.deliveries AS kept (
@@ -67,7 +73,7 @@ export class CancellationsRepository {
     return this.database.rows<PendingOfEvent>(FIND, [accountId, mode, eventIds], manager);
   }
 
-  /** Those that had not ended meanwhile. */
+  /** Those that had not ended meanwhile; several calls in one transaction go on in the order of the ids. */
   cancel(
     { accountId, mode }: Tenant,
     ids: readonly string[],

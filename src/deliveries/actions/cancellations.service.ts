@@ -37,7 +37,7 @@ export class CancellationsService {
     if (pending.length === 0) return { count: 0, lanes: [] };
     const lanes = await this.resends.wake(caller, [...new Set(pending.map((one) => one.endpoint_id))], manager);
     let count = 0;
-    for (const some of batchesOf(pending.map(({ id }) => id))) {
+    for (const some of batchesOf(pending.map(({ id }) => id).sort())) {
       const cancelled = await this.repository.cancel(caller, some, manager);
       const acted = cancelled.map((one) => ({
         id: one.id,

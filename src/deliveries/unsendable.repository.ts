@@ -11,11 +11,12 @@ export interface DeliveryRef {
   readonly id: string;
 }
 
-/** A delivery that was ended, with what its log tells. */
+/** A delivery that was ended without an attempt, with what its log tells. */
 export interface EndedDelivery {
   readonly account_id: string;
   readonly mode: Mode;
   readonly id: string;
+  readonly reason: 'expired' | 'poison';
   readonly endpoint_id: string;
   readonly event_id: string;
   readonly operation_id: string | null;
@@ -23,18 +24,18 @@ export interface EndedDelivery {
   readonly locale: Locale;
 }
 
-/** Lock, index and guarantee: migrations/functions/expire_deliveries.sql. */
-const EXPIRE: Statement = {
-  name: 'expiry.expire',
-  text: 'SELECT * FROM signalpost.expire_deliveries($1::uuid[], $2::text[], $3::uuid[], $4::integer)',
+/** Lock, index and guarantee: migrations/functions/fail_deliveries.sql. */
+const FAIL: Statement = {
+  name: 'unsendable.fail',
+  text: 'SELECT * FROM signalpost.fail_deliveries($1::uuid[], $2::text[], $3::uuid[], $4::integer)',
 };
 
 /**
  * Unfinished deliveries of events past the retention, of the next accounts in the order of their ids. A first delivery
  * has its event's time in its id; the others are found by their event. Index: primary keys, pending_deliveries_resent.
  */
-const FIND: Statement = {
-  name: 'expiry.find',
+const FIND_EXPIRED: Statement = {
+  name: 'unsendable.find_expired',
   text: `
     SELECT a.id AS account_id, m.mode, q.id
     FROM (SELECT id FROM signalpost.accounts WHERE id > $1 ORDER BY id LIMIT $2) AS a
@@ -56,23 +57,26 @@ const FIND: Statement = {
 
 /** Index: primary key. */
 const LAST_ACCOUNT: Statement = {
-  name: 'expiry.last_account',
+  name: 'unsendable.last_account',
   text: `SELECT a.id FROM (SELECT id FROM signalpost.accounts WHERE id > $1 ORDER BY id LIMIT $2) AS a
     ORDER BY a.id DESC LIMIT 1`,
 };
 
-/** Deliveries that nobody may send any more, because their event is older than what is kept. */
+/** Deliveries that nobody may send any more: their event is older than what is kept, or they kill their sender. */
 @Injectable()
-export class ExpiryRepository {
+export class UnsendableRepository {
   constructor(
     private readonly database: Database,
     private readonly config: AppConfig,
   ) {}
 
-  /** Of the `accounts` accounts behind this one, at most `limit` of each; their wait may be for an account suspended. */
-  async find(afterAccount: string, accounts: number, limit: number): Promise<DeliveryRef[]> {
+  /**
+   * Those past the retention, of the `accounts` accounts behind this one, at most `limit` of each; their wait may be
+   * for an account suspended.
+   */
+  async findExpired(afterAccount: string, accounts: number, limit: number): Promise<DeliveryRef[]> {
     const values = [afterAccount, accounts, this.config.retentionDays, limit];
-    const rows = await this.database.rows<{ account_id: string; mode: Mode; id: string }>(FIND, values);
+    const rows = await this.database.rows<{ account_id: string; mode: Mode; id: string }>(FIND_EXPIRED, values);
     return rows.map((row) => ({ accountId: row.account_id, mode: row.mode, id: row.id }));
   }
 
@@ -82,11 +86,11 @@ export class ExpiryRepository {
     return row?.id ?? null;
   }
 
-  /** Returns those that it ended. */
-  expire(deliveries: readonly DeliveryRef[], manager: EntityManager): Promise<EndedDelivery[]> {
+  /** Ends those of them that are so, and returns them. */
+  fail(deliveries: readonly DeliveryRef[], manager: EntityManager): Promise<EndedDelivery[]> {
     const accounts = deliveries.map(({ accountId }) => accountId);
     const modes = deliveries.map(({ mode }) => mode);
     const ids = deliveries.map(({ id }) => id);
-    return this.database.rows<EndedDelivery>(EXPIRE, [accounts, modes, ids, this.config.retentionDays], manager);
+    return this.database.rows<EndedDelivery>(FAIL, [accounts, modes, ids, this.config.retentionDays], manager);
   }
 }
