@@ -1,7 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { accessOf, type AccessOptions } from './access.decorator.js';
 import { assertMayCall } from './access-rules.js';
+import type { AuthenticatedRequest } from './authenticated-request.js';
 import { ActingAccount } from './acting-account.js';
 import { BrowserGate } from './browser/browser-gate.js';
 import type { Caller } from './caller.js';
@@ -9,12 +10,6 @@ import { RateLimits } from './limits/rate-limits.js';
 import { KeyUsage } from './usage/key-usage.js';
 import { Authenticator, type Credential } from './verification/authenticator.js';
 import type { VerifiedKey } from './verification/verified-key.js';
-
-type Request = FastifyRequest & {
-  caller?: Caller;
-  /** Set as soon as the key proved right, also when the request is refused then. */
-  credential?: Credential;
-};
 
 /** In front of every route: 401 and 403 first, then 429, all before the body is parsed. */
 @Injectable()
@@ -32,17 +27,9 @@ export class AccessGuard implements CanActivate {
     if (access === 'open') return true;
     if (!access) throw new Error('The route says neither @Access() nor @Open().');
     const http = context.switchToHttp();
-    const request = http.getRequest<Request>();
+    const request = http.getRequest<AuthenticatedRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const { authorization, origin } = request.headers;
-    const credential = this.authenticator.authenticate({
-      authorization,
-      origin,
-      ip: request.ip,
-      onProved: (proved) => {
-        request.credential = proved;
-      },
-    });
+    const credential = request.authenticated ?? this.authenticator.authenticateRequest(request);
     if (credential instanceof Promise) return credential.then((proved) => this.admit(proved, access, request, reply));
     return this.admit(credential, access, request, reply);
   }
@@ -50,7 +37,7 @@ export class AccessGuard implements CanActivate {
   private admit(
     credential: Credential,
     access: AccessOptions,
-    request: Request,
+    request: AuthenticatedRequest,
     reply: FastifyReply,
   ): boolean | Promise<boolean> {
     if (credential.kind !== 'admin') this.usage.record(credential, request.ip, request.headers['user-agent']);
@@ -63,7 +50,11 @@ export class AccessGuard implements CanActivate {
     return this.accept(caller, access, request, reply);
   }
 
-  private callerOf(credential: Credential, access: AccessOptions, request: Request): Caller | Promise<Caller> {
+  private callerOf(
+    credential: Credential,
+    access: AccessOptions,
+    request: AuthenticatedRequest,
+  ): Caller | Promise<Caller> {
     if (credential.kind === 'admin') {
       return this.acting.callerOf(credential, access.kinds, request.headers, request.ip);
     }
@@ -71,7 +62,7 @@ export class AccessGuard implements CanActivate {
     return toKeyCaller(credential, request.ip);
   }
 
-  private accept(caller: Caller, access: AccessOptions, request: Request, reply: FastifyReply): true {
+  private accept(caller: Caller, access: AccessOptions, request: AuthenticatedRequest, reply: FastifyReply): true {
     if (access.limit) {
       void reply.headers(this.limits.countAction(access.limit, `${caller.accountId}/${caller.mode}`));
     }

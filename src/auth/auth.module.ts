@@ -7,6 +7,7 @@ import { BrowserGate } from './browser/browser-gate.js';
 import { ClientTokenGuard } from './client-tokens/client-token.guard.js';
 import { ClientTokenSigner } from './client-tokens/client-token-signer.js';
 import { RateLimits } from './limits/rate-limits.js';
+import { EarlyAuthentication } from './early-authentication.js';
 import { RefusalHook } from './refusal-hook.js';
 import { RouteCoverage } from './route-coverage.js';
 import { StandingAccess } from './standing-access.js';
@@ -27,6 +28,7 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     Authenticator,
     BrowserGate,
     ClientTokenSigner,
+    EarlyAuthentication,
     KeyFingerprints,
     KeyUsage,
     KeyUsageRepository,

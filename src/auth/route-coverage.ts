@@ -3,7 +3,10 @@ import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { accessOf } from './access.decorator.js';
 
-/** Stops the boot when a route says neither who may call it nor that everyone may: nothing is open by oversight. */
+/**
+ * Stops the boot when a route says neither who may call it nor that everyone may, and when one under `/v1`, where keys
+ * are judged before routes, is for everyone: nothing is open by oversight.
+ */
 @Injectable()
 export class RouteCoverage implements OnApplicationBootstrap {
   constructor(
@@ -12,17 +15,24 @@ export class RouteCoverage implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    const uncovered = this.uncoveredRoutes();
+    const uncovered = this.routesThat(({ access }) => access === null);
     if (uncovered.length) throw new Error(`Routes without @Access() or @Open(): ${uncovered.join(', ')}.`);
+    const open = this.routesThat(({ access, path }) => access === 'open' && /^v1(?:\/|$)/.test(path));
+    if (open.length) throw new Error(`Routes under /v1 that are @Open(): ${open.join(', ')}.`);
   }
 
-  private uncoveredRoutes(): string[] {
+  private routesThat(applies: (route: { access: ReturnType<typeof accessOf>; path: string }) => boolean): string[] {
     return this.discovery.getControllers().flatMap(({ metatype }) => {
       if (typeof metatype !== 'function') return [];
       const prototype = metatype.prototype as Record<string, object>;
+      const prefix = String(Reflect.getMetadata(PATH_METADATA, metatype));
       return this.scanner
         .getAllMethodNames(prototype)
-        .filter((name) => Reflect.hasMetadata(PATH_METADATA, prototype[name]!) && !accessOf(prototype[name]!, metatype))
+        .filter((name) => Reflect.hasMetadata(PATH_METADATA, prototype[name]!))
+        .filter((name) => {
+          const path = `${prefix}/${String(Reflect.getMetadata(PATH_METADATA, prototype[name]!))}`;
+          return applies({ access: accessOf(prototype[name]!, metatype), path: path.replace(/^\/+/, '') });
+        })
         .map((name) => `${metatype.name}.${name}`);
     });
   }

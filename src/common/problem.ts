@@ -59,7 +59,6 @@ export function toProblem(error: AppError, requestId: string): Problem {
   };
 }
 
-/** As bytes, for Fastify adds a charset to text, which this media type does not have. */
-export function problemBytes(error: AppError, requestId: string): Buffer {
-  return Buffer.from(JSON.stringify(toProblem(error, requestId)));
+export function problemText(error: AppError, requestId: string): string {
+  return JSON.stringify(toProblem(error, requestId));
 }

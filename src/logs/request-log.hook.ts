@@ -1,13 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../auth/caller.js';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { AuthenticatedRequest } from '../auth/authenticated-request.js';
 import type { Credential } from '../auth/verification/authenticator.js';
 import { isApiPath, routeOf } from '../common/http/request.js';
 import { RequestLogger, type RequestMaker } from './request-logger.js';
-
-/** The guard leaves these: the key once it proved right, the caller once it was let in. */
-type ProvedRequest = FastifyRequest & { readonly caller?: Caller; readonly credential?: Credential };
 
 /** Writes whose effect is a log itself, with the request's id and key. */
 const LOGGED_BY_THEIR_EFFECT: ReadonlySet<string> = new Set(['/v1/events', '/v1/events/batch', '/v1/logs']);
@@ -31,7 +28,7 @@ export class RequestLogHook implements OnModuleInit {
     });
   }
 
-  private record(request: ProvedRequest, reply: FastifyReply): void {
+  private record(request: AuthenticatedRequest, reply: FastifyReply): void {
     const { method, id, problemCode } = request;
     const route = routeOf(request);
     const maker = request.caller ?? (request.credential && makerOf(request.credential, request.ip));

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { AppError } from '../../common/app-error.js';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/app-config.js';
@@ -16,6 +16,18 @@ export type LimitedAction = keyof typeof ACTION_LIMITS;
 
 /** Wide enough for a company behind one address with a stale key in its fleet; a guess has 178 bits to find. */
 export const FAILED_AUTHENTICATION_LIMIT: BucketRule = { burst: 300, perSecond: 10 };
+
+/** An empty bucket tells the same whenever it is met; made once, for an error's stack costs more than all before it. */
+const TOO_MANY_FAILURES = refusalOf(
+  'failed-authentication',
+  policyOf('failed-authentication', FAILED_AUTHENTICATION_LIMIT),
+  {
+    remaining: 0,
+    retryAfterSeconds: Math.ceil(1 / FAILED_AUTHENTICATION_LIMIT.perSecond),
+    resetSeconds: Math.ceil(FAILED_AUTHENTICATION_LIMIT.burst / FAILED_AUTHENTICATION_LIMIT.perSecond),
+  },
+  'This address sent too many wrong keys.',
+);
 
 /** The three limits of this process: per key, per action, and on failed authentications per address. */
 @Injectable()
@@ -56,40 +68,42 @@ export class RateLimits {
 
   /** @throws AppError `rate_limited` once the address has failed too often; asked before a look-up. */
   assertMayAuthenticate(ip: string): void {
-    refuseFailures(this.failures.peek(addressGroup(ip), this.clock.monotonicMs()));
+    if (!this.failures.peek(addressGroup(ip), this.clock.monotonicMs()).allowed) throw TOO_MANY_FAILURES;
   }
 
   /** Counts a failure of the address. @throws AppError `rate_limited` once there were too many. */
   countFailedAuthentication(ip: string): void {
-    refuseFailures(this.failures.take(addressGroup(ip), this.clock.monotonicMs()));
+    if (!this.failures.take(addressGroup(ip), this.clock.monotonicMs()).allowed) throw TOO_MANY_FAILURES;
   }
-}
-
-function refuseFailures(state: BucketState): void {
-  headersOrRefusal(
-    'failed-authentication',
-    policyOf('failed-authentication', FAILED_AUTHENTICATION_LIMIT),
-    state,
-    'This address sent too many wrong keys.',
-  );
 }
 
 function policyOf(name: string, rule: BucketRule): string {
   return `"${name}";q=${rule.burst};w=${Math.ceil(rule.burst / rule.perSecond)}`;
 }
 
-function headersOrRefusal(name: string, policy: string, state: BucketState, detail?: string): Record<string, string> {
-  const headers = {
-    'ratelimit-policy': policy,
-    ratelimit: `"${name}";r=${state.remaining};t=${state.resetSeconds}`,
-  };
-  if (state.allowed) return headers;
+function headersOrRefusal(name: string, policy: string, state: BucketState): Record<string, string> {
+  if (!state.allowed) throw refusalOf(name, policy, state);
+  return headersOf(name, policy, state);
+}
+
+function refusalOf(name: string, policy: string, state: Omit<BucketState, 'allowed'>, detail?: string): AppError {
   const retryAfter = String(Math.max(1, state.retryAfterSeconds));
-  throw new AppError('rate_limited', detail, { headers: { ...headers, 'retry-after': retryAfter } });
+  return new AppError('rate_limited', detail, {
+    headers: { ...headersOf(name, policy, state), 'retry-after': retryAfter },
+  });
+}
+
+function headersOf(
+  name: string,
+  policy: string,
+  { remaining, resetSeconds }: Pick<BucketState, 'remaining' | 'resetSeconds'>,
+): Record<string, string> {
+  return { 'ratelimit-policy': policy, ratelimit: `"${name}";r=${remaining};t=${resetSeconds}` };
 }
 
 /** An IPv6 customer holds a /64 at least, so that is what is counted. */
 function addressGroup(ip: string): string {
+  if (isIPv4(ip)) return ip;
   const plain = plainAddress(ip);
   if (!isIPv6(plain)) return plain;
   const [head = '', tail] = plain.split('::');

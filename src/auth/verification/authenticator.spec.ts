@@ -130,6 +130,24 @@ describe('The order of checks', () => {
     expect([path.lookUps, path.argon2Runs]).toEqual([2, 0]);
   });
 
+  it('a key that proved none costs its next look-up a minute later, and counts as a failure each time', async () => {
+    const path = new Path();
+    const right = makeApiKey('secret', 'live');
+    path.store(right);
+    for (const key of [makeApiKey('secret', 'live'), withWrongSecret(right)]) {
+      const before = path.lookUps;
+      for (let count = 0; count < 5; count += 1) expect(await path.try(key)).toBe('invalid_api_key');
+      expect(path.lookUps - before).toBe(1);
+      path.nowMs += 60_000;
+      expect(await path.try(key)).toBe('invalid_api_key');
+      expect(path.lookUps - before).toBe(2);
+    }
+    expect(await path.try(right)).toMatchObject({ kind: 'secret' });
+    const stale = makeApiKey('secret', 'live');
+    for (let count = 0; count < FAILED_AUTHENTICATION_LIMIT.burst; count += 1) await path.try(stale, '203.0.113.7');
+    expect(await path.try(stale, '203.0.113.7')).toBe('rate_limited');
+  });
+
   it('a key that claims another mode or kind than its row is wrong', async () => {
     const path = new Path();
     const key = makeApiKey('secret', 'test');

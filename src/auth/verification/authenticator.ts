@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
 import { Clock } from '../../common/clock.js';
 import { parseApiKey } from '../api-key.js';
+import type { AuthenticatedRequest } from '../authenticated-request.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { AdminKeyVerifier } from './admin-key-verifier.js';
 import { KeyVerifier } from './key-verifier.js';
@@ -24,6 +25,10 @@ export interface Presented {
   readonly onProved?: (credential: Credential) => void;
 }
 
+// Made once: a flood of bad keys is told nothing else, and an error's stack costs more than all that was checked.
+const MISSING_KEY = new AppError('missing_api_key', undefined, { headers: challenge() });
+const INVALID_KEY = new AppError('invalid_api_key', undefined, { headers: challenge('error="invalid_token"') });
+
 /** From the text of `Authorization` to a proved credential, in the order of checks that keeps strangers cheap. */
 @Injectable()
 export class Authenticator {
@@ -33,6 +38,19 @@ export class Authenticator {
     private readonly limits: RateLimits,
     private readonly clock: Clock,
   ) {}
+
+  /** `authenticate` for a request, on which the credential stands as soon as it proved right. */
+  authenticateRequest(request: AuthenticatedRequest): Credential | Promise<Credential> {
+    const { authorization, origin } = request.headers;
+    return this.authenticate({
+      authorization,
+      origin,
+      ip: request.ip,
+      onProved: (proved) => {
+        request.credential = proved;
+      },
+    });
+  }
 
   /**
    * A credential that is proved and may be used. Answers at once for keys that this process remembers, so that the
@@ -53,6 +71,7 @@ export class Authenticator {
     const cacheKey = this.keys.cacheKey(key);
     const remembered = this.keys.recall(cacheKey);
     if (remembered) return this.usable(remembered, presented);
+    if (this.keys.wasRefused(cacheKey)) return this.refuse(presented.ip);
     // A good key that was proved here before passes however many bad ones its address has sent.
     if (!this.keys.wasProven(cacheKey)) this.limits.assertMayAuthenticate(presented.ip);
     return this.keys
@@ -68,14 +87,14 @@ export class Authenticator {
 
   private refuse(ip: string): never {
     this.limits.countFailedAuthentication(ip);
-    throw new AppError('invalid_api_key', undefined, { headers: challenge('error="invalid_token"') });
+    throw INVALID_KEY;
   }
 }
 
 function bearerToken(authorization: string | undefined): string {
   const token = authorization && /^bearer +(\S+) *$/i.exec(authorization)?.[1];
   if (token) return token;
-  throw new AppError('missing_api_key', undefined, { headers: challenge() });
+  throw MISSING_KEY;
 }
 
 /** RFC 6750, section 3: every 401 names the scheme. */

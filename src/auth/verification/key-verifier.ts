@@ -5,6 +5,7 @@ import { AccountChanges } from '../../accounts/account-changes.js';
 import { Clock } from '../../common/clock.js';
 import type { ParsedApiKey } from '../api-key.js';
 import { KeyFingerprints } from './key-fingerprints.js';
+import { RefusedKeys } from './refused-keys.js';
 import { SecretHasher } from './secret-hasher.js';
 import { type StoredKey, StoredKeyRepository } from './stored-key.repository.js';
 import { toVerifiedKey, type VerifiedKey } from './verified-key.js';
@@ -21,6 +22,7 @@ export class KeyVerifier {
   private readonly cache = new AccountBoundCache<VerifiedKey>(REMEMBERED_KEYS);
   /** Cache key → what the key was proved against; outlives the cache, so that a flush costs no hashing. */
   private readonly proven = new Map<string, string>();
+  private readonly refused = new RefusedKeys();
   private readonly underWay = new Map<string, Promise<VerifiedKey | null>>();
 
   constructor(
@@ -47,6 +49,11 @@ export class KeyVerifier {
     return this.cache.get(cacheKey, this.clock.monotonicMs());
   }
 
+  /** Whether the key was looked up within the last minute, and is none. */
+  wasRefused(cacheKey: string): boolean {
+    return this.refused.has(cacheKey, this.clock.monotonicMs());
+  }
+
   /** Whether this process ever proved the key, however long ago: no stranger holds it. */
   wasProven(cacheKey: string): boolean {
     return this.proven.has(cacheKey);
@@ -67,7 +74,10 @@ export class KeyVerifier {
     const generation = this.cache.generation;
     const row = await this.repository.findByPublicPart(parsed.publicPart);
     const readAtMs = this.clock.monotonicMs();
-    if (!row || !this.isSameKey(key, row)) return null;
+    if (!row || !this.isSameKey(key, row)) {
+      this.refused.add(cacheKey, readAtMs);
+      return null;
+    }
     if (!(await this.passesArgon2(key, row, cacheKey))) return null;
     if (!this.fingerprints.isCurrent({ pepperId: row.pepper_id })) void this.moveToCurrentPepper(key, row);
     const verified = toVerifiedKey(row, readAtMs);

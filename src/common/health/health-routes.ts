@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../app-error.js';
-import { PROBLEM_MEDIA_TYPE, problemBytes } from '../problem.js';
+import { sendProblem } from '../http/send-problem.js';
 import type { Readiness } from './readiness.js';
 
 /**
@@ -16,11 +16,7 @@ export function registerHealthRoutes(instance: FastifyInstance, readiness: Readi
     void reply.header('cache-control', 'no-store');
     const reason = await readiness.reasonNotReady();
     if (reason === null) return { status: 'ready' };
-    const problem = new AppError('unavailable', reason);
-    return reply
-      .code(problem.status)
-      .header('retry-after', '1')
-      .type(PROBLEM_MEDIA_TYPE)
-      .send(problemBytes(problem, request.id));
+    sendProblem(request, reply, new AppError('unavailable', reason, { headers: { 'retry-after': '1' } }));
+    return reply;
   });
 }

@@ -5,6 +5,7 @@ import type { AppConfig } from '../../config/app-config.js';
 import { AppError } from '../app-error.js';
 import { parseQueryString } from '../input/query-string.js';
 import { BODY_LIMIT_BYTES } from './body.js';
+import { isUnsupportedBody } from './body-headers.js';
 import { allowOrigin, answerOptions } from './cross-origin.js';
 import { answerClientError, answerRouterError } from './framework-errors.js';
 import { assertNoKeyInQuery } from './key-in-query.js';
@@ -12,7 +13,6 @@ import { requestIdOf } from './request-id.js';
 import { isApiPath, pathOf } from './request.js';
 import { RouteTable } from './route-table.js';
 
-const JSON_MEDIA_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*$/i;
 const KEEP_ALIVE_MS = 72_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** The router gives up on longer parts of a path before the route can say what is wrong with them. */
@@ -113,14 +113,7 @@ function readBodiesAsBuffers(instance: FastifyInstance): void {
     done(null, body);
   });
   instance.addHook('preParsing', (request, _reply, payload, done) => {
-    const { 'content-type': type, 'content-encoding': encoding } = request.headers;
-    const isRefused = (type !== undefined && !JSON_MEDIA_TYPE.test(type)) || (encoding ?? 'identity') !== 'identity';
-    if (isRefused && hasBody(request)) done(new AppError('unsupported_media_type'));
+    if (isUnsupportedBody(request)) done(new AppError('unsupported_media_type'));
     else done(null, payload);
   });
-}
-
-function hasBody({ method, headers }: FastifyRequest): boolean {
-  if (method === 'GET' || method === 'HEAD') return false;
-  return headers['transfer-encoding'] !== undefined || headers['content-type'] !== undefined;
 }

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type ErrorCode } from '../app-error.js';
-import { PROBLEM_MEDIA_TYPE, problemBytes } from '../problem.js';
+import { PROBLEM_MEDIA_TYPE, problemText } from '../problem.js';
 import { requestIdOf } from './request-id.js';
+import { sendProblem } from './send-problem.js';
 
 /** What Fastify's own refusals are here; null for what is no fault of the request. */
 export function fromFastifyError(error: Partial<FastifyError>): AppError | null {
@@ -31,11 +32,7 @@ function codeOf(status: number): ErrorCode {
 
 /** Paths that the router cannot read, such as `/v1/%zz`: no hook has run for them, and no route can be meant. */
 export function answerRouterError(_error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  void reply
-    .code(404)
-    .header('request-id', request.id)
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(problemBytes(new AppError('not_found'), request.id));
+  sendProblem(request, reply.header('request-id', request.id), new AppError('not_found'));
 }
 
 /** What is not HTTP, or breaks HTTP's limits: there is no request yet, so the answer is written to the socket. */
@@ -46,7 +43,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   }
   const problem = new AppError(clientErrorCode(error.code));
   const requestId = requestIdOf({ headers: {} });
-  const body = problemBytes(problem, requestId).toString();
+  const body = problemText(problem, requestId);
   socket.end(
     [
       `HTTP/1.1 ${problem.status} ${problem.title}`,

@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../app-error.js';
 import { Clock } from '../clock.js';
-import { PROBLEM_MEDIA_TYPE, problemBytes } from '../problem.js';
 import { RepeatedWarning } from '../repeated-warning.js';
 import { fromFastifyError } from './framework-errors.js';
 import { routeOf } from './request.js';
+import { sendProblem } from './send-problem.js';
 import { isDatabaseUnavailable } from './unavailable.js';
 
 /** The one way out for errors: what the caller may know goes out as a problem, the rest stays in the log. */
@@ -30,13 +30,7 @@ export class ProblemFilter implements ExceptionFilter {
       if (!reply.raw.writableEnded) reply.raw.destroy();
       return;
     }
-    void reply
-      .code(problem.status)
-      .headers(problem.headers)
-      // A route that lets its answers be kept does not mean its failures.
-      .header('cache-control', 'no-store')
-      .type(PROBLEM_MEDIA_TYPE)
-      .send(problemBytes(problem, request.id));
+    sendProblem(request, reply, problem);
   }
 
   private toAppError(error: unknown, request: FastifyRequest): AppError {

@@ -6,6 +6,8 @@ declare module 'fastify' {
     rawBody?: Buffer;
     /** The code that the answer carries when it is a problem. */
     problemCode?: string;
+    /** Set for what comes in floods: counted in the metrics, without a line of its own in the log. */
+    isOnlyCounted?: boolean;
   }
 }
 

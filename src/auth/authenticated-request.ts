@@ -1,0 +1,13 @@
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from './caller.js';
+import type { Credential } from './verification/authenticator.js';
+
+/** What authentication leaves on a request. */
+export interface AuthenticatedRequest extends FastifyRequest {
+  /** Set as soon as the key proved right, also when the request is refused then: whose log the refusal belongs to. */
+  credential?: Credential;
+  /** Set where the key may be used, before the guard, which then need not ask again. */
+  authenticated?: Credential;
+  /** Who was let in. */
+  caller?: Caller;
+}

@@ -1,0 +1,70 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../common/app-error.js';
+import { Clock } from '../common/clock.js';
+import { hasBody, mayBodyBeRefused } from '../common/http/body-headers.js';
+import { isApiPath, pathOf } from '../common/http/request.js';
+import { sendProblem } from '../common/http/send-problem.js';
+import { RepeatedWarning } from '../common/repeated-warning.js';
+import type { AuthenticatedRequest } from './authenticated-request.js';
+import { Authenticator, type Credential } from './verification/authenticator.js';
+
+type Done = (error?: Error) => void;
+
+/**
+ * Authenticates as soon as the headers are there: a stranger is answered before the body is read, and before any layer
+ * behind Fastify's first hooks is entered. Everything under `/v1` needs a key; `RouteCoverage` sees to that.
+ */
+@Injectable()
+export class EarlyAuthentication implements OnModuleInit {
+  private readonly flood: RepeatedWarning;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly authenticator: Authenticator,
+    clock: Clock,
+  ) {
+    const logger = new Logger(EarlyAuthentication.name);
+    this.flood = new RepeatedWarning((message) => logger.warn(message), clock);
+  }
+
+  onModuleInit(): void {
+    const instance = this.adapterHost.httpAdapter?.getInstance<FastifyInstance>();
+    // A process that serves no API has no such instance.
+    instance?.addHook('onRequest', (request, reply, done) => this.judge(request, reply, done));
+  }
+
+  private judge(request: AuthenticatedRequest, reply: FastifyReply, done: Done): void {
+    // 413 and 415 come before 401: where they are still to be decided, the guard authenticates, behind the body's reader.
+    if (!isApiPath(pathOf(request)) || mayBodyBeRefused(request)) {
+      done();
+      return;
+    }
+    const pass = (credential: Credential): void => {
+      // A body can take its time, in which the key may end: then the guard judges it again.
+      if (!hasBody(request)) request.authenticated = credential;
+      done();
+    };
+    const refuse = (error: Error): void => {
+      // Whoever proved a key is answered as usual, and gets a log of the refusal.
+      if (request.credential !== undefined || !(error instanceof AppError)) done(error);
+      else this.turnAway(request, reply, error);
+    };
+    try {
+      const credential = this.authenticator.authenticateRequest(request);
+      if (credential instanceof Promise) credential.then(pass, refuse);
+      else pass(credential);
+    } catch (error) {
+      refuse(error as Error);
+    }
+  }
+
+  private turnAway(request: FastifyRequest, reply: FastifyReply, error: AppError): void {
+    if (error.code === 'rate_limited') {
+      request.isOnlyCounted = true;
+      this.flood.warn(`${request.ip} sends wrong keys too fast: it is answered 429, without a line for each request.`);
+    }
+    sendProblem(request, reply, error);
+  }
+}
