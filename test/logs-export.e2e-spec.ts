@@ -94,4 +94,28 @@ describe('exporting logs', () => {
     for await (const chunk of other) void chunk;
     expect(pages.filter((signal) => signal === pages[0])).toHaveLength(asked);
   });
+
+  it('stops a search that has found nothing yet when its reader leaves', async () => {
+    const repository = service.app.get(LogsRepository, { strict: false });
+    const list = repository.list.bind(repository);
+    const { port } = service.app.getHttpServer().address() as AddressInfo;
+    const headers = { authorization: `Bearer ${account.test.secretKey}` };
+    const outcomes: Promise<unknown>[] = [];
+    const asked = new Promise<void>((resolve) => {
+      jest.spyOn(repository, 'list').mockImplementation(async (scope, filters, page) => {
+        const left = new Promise((gone) => page.signal!.addEventListener('abort', gone));
+        resolve();
+        await left;
+        const outcome = list(scope, filters, page);
+        outcomes.push(outcome.catch((error: Error) => error.message));
+        return outcome;
+      });
+    });
+    const call = get(`http://127.0.0.1:${port}/v1/logs/export?q=absent`, { agent: false, headers });
+    call.on('error', () => undefined);
+    await asked;
+    call.destroy();
+    await until(async () => outcomes.length === 1);
+    expect(await outcomes[0]).toBe('The reader has left.');
+  });
 });

@@ -1,48 +1,53 @@
-import { stringify } from 'csv-stringify/sync';
-import type { ExportFormat, LogResponse } from './logs.dto.js';
+import { csvLine } from '../common/csv.js';
+import type { LogRow } from './log-statements.js';
+import { type ExportFormat, type LogResponse, toLogResponse } from './logs.dto.js';
 
-const COLUMNS = [
-  'id',
-  'occurred_at',
-  'created_at',
-  'category',
-  'action',
-  'status',
-  'description',
-  'operation_id',
-  'event_id',
-  'endpoint_id',
-  'delivery_id',
-  'api_key_id',
-  'request_id',
-  'actor_type',
-  'actor_name',
-  'metadata',
-] as const;
+type Cell = (log: LogResponse) => string | null;
+
+const COLUMNS: readonly (readonly [name: string, cell: Cell])[] = [
+  ['id', ({ id }) => id],
+  ['occurred_at', (log) => log.occurred_at],
+  ['created_at', (log) => log.created_at],
+  ['category', ({ category }) => category],
+  ['action', ({ action }) => action],
+  ['status', ({ status }) => status],
+  ['description', ({ description }) => description],
+  ['operation_id', (log) => log.operation_id],
+  ['event_id', (log) => log.event_id],
+  ['endpoint_id', (log) => log.endpoint_id],
+  ['delivery_id', (log) => log.delivery_id],
+  ['api_key_id', (log) => log.api_key_id],
+  ['request_id', (log) => log.request_id],
+  ['actor_type', ({ actor }) => actor.type],
+  ['actor_name', ({ actor }) => actor.name],
+  ['metadata', ({ metadata }) => JSON.stringify(metadata)],
+];
 
 export const EXPORT_MEDIA_TYPES: Record<ExportFormat, string> = {
   csv: 'text/csv; charset=utf-8; header=present',
   ndjson: 'application/x-ndjson; charset=utf-8',
 };
 
-/** What an export begins with. */
-export function exportHead(format: ExportFormat): string {
-  return format === 'csv' ? `${COLUMNS.join(',')}\r\n` : '';
+/** What one write to the reader holds: small texts leave memory at once, large ones wait there for a collection. */
+const CHUNK_LENGTH = 32_768;
+
+/** The file, in pieces; a page is asked for when the one before it was taken. */
+export async function* exportText(
+  format: ExportFormat,
+  pages: AsyncIterable<readonly LogRow[]>,
+): AsyncGenerator<string> {
+  let text = format === 'csv' ? csvLine(COLUMNS.map(([name]) => name)) : '';
+  for await (const page of pages) {
+    for (const row of page) {
+      text += lineOf(format, toLogResponse(row));
+      if (text.length < CHUNK_LENGTH) continue;
+      yield text;
+      text = '';
+    }
+  }
+  if (text !== '') yield text;
 }
 
-/** A page of logs as text of the format. */
-export function exportPage(format: ExportFormat, logs: readonly LogResponse[]): string {
-  if (format === 'ndjson') return logs.map((log) => `${JSON.stringify(log)}\n`).join('');
-  // Texts that a spreadsheet would run as a formula get an apostrophe in front.
-  return stringify(logs.map(toCsvRow), { record_delimiter: 'windows', escape_formulas: true });
-}
-
-function toCsvRow(log: LogResponse): (string | null)[] {
-  const cells: Record<string, unknown> = {
-    ...log,
-    actor_type: log.actor.type,
-    actor_name: log.actor.name,
-    metadata: JSON.stringify(log.metadata),
-  };
-  return COLUMNS.map((column) => cells[column] as string | null);
+function lineOf(format: ExportFormat, log: LogResponse): string {
+  return format === 'ndjson' ? `${JSON.stringify(log)}\n` : csvLine(COLUMNS.map(([, cell]) => cell(log)));
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access, SECRET_ROUTE } from '../auth/access.decorator.js';
 import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { AppError } from '../common/app-error.js';
 import { BOUNDED_SEARCH } from '../common/bounded-search.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { JsonBody } from '../common/http/json-body.decorator.js';
@@ -47,7 +48,9 @@ export class LogsController {
     @Query() query: LogsExportQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const stream = await this.logs.export(caller, query);
+    const left = new AbortController();
+    reply.raw.once('close', () => left.abort(new AppError('unavailable', 'The reader has left.')));
+    const stream = await this.logs.export(caller, query, left.signal);
     const name = `logs-${caller.mode}-${new Date().toISOString().slice(0, 10)}.${query.format}`;
     await reply
       .header('content-type', EXPORT_MEDIA_TYPES[query.format])

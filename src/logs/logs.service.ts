@@ -9,7 +9,7 @@ import { type ListResponse, toList, toPage } from '../common/pagination.js';
 import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
 import { type LogFilters, type LogScope, logActorOf } from './log.js';
-import { exportHead, exportPage } from './log-export.js';
+import { exportText } from './log-export.js';
 import { toLogFilters, withCursor } from './log-filters.js';
 import { LogWriter } from './log-writer.js';
 import {
@@ -79,32 +79,28 @@ export class LogsService {
   }
 
   /**
-   * All logs that pass the filters, newest first, as text; read page by page as the reader takes them. The first page
-   * is read before this returns, so that what is wrong with the request is still answered as an error.
+   * All logs that pass the filters, newest first, as text; read page by page as the reader takes them, until `left`
+   * aborts. The first page is read before this returns, so that what is wrong is still answered as an error.
    */
-  async export(scope: LogScope, query: LogsExportQuery): Promise<Readable> {
+  async export(scope: LogScope, query: LogsExportQuery, left: AbortSignal): Promise<Readable> {
     const filters = toLogFilters(query, this.startMs());
-    const stopped = new AbortController();
-    const first = await this.exportedPage(scope, filters, stopped.signal);
-    const stream = Readable.from(this.exportText(scope, query, filters, first, stopped.signal));
-    // The reader left, or has it all: a search under way stops at its next step.
-    stream.once('close', () => stopped.abort());
-    return stream;
+    const first = await this.exportedPage(scope, filters, left);
+    // By itself a stream of texts would read sixteen ahead.
+    return Readable.from(exportText(query.format, this.exportedPages(scope, filters, first, left)), {
+      highWaterMark: 1,
+    });
   }
 
-  private async *exportText(
+  private async *exportedPages(
     scope: LogScope,
-    { format }: LogsExportQuery,
     filters: LogFilters,
     first: LogRow[],
-    signal: AbortSignal,
-  ): AsyncGenerator<string> {
-    yield exportHead(format) + exportPage(format, first.map(toLogResponse));
-    let page = first;
-    while (page.length === EXPORT_PAGE_ROWS) {
-      const rest = withCursor(filters, { after: page.at(-1)!.id, before: null });
-      page = await this.exportedPage(scope, rest, signal);
-      if (page.length > 0) yield exportPage(format, page.map(toLogResponse));
+    left: AbortSignal,
+  ): AsyncGenerator<LogRow[]> {
+    for (let page = first; ;) {
+      yield page;
+      if (page.length < EXPORT_PAGE_ROWS) return;
+      page = await this.exportedPage(scope, withCursor(filters, { after: page.at(-1)!.id, before: null }), left);
     }
   }
 

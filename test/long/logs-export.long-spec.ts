@@ -1,0 +1,18 @@
+import { measureExports } from '../support/export-memory.js';
+
+describe('exporting a million logs', () => {
+  it('takes at most 50 MiB more memory than serving their beginning, whatever the format and the reader’s pace', async () => {
+    const measured = await measureExports('export_long', 1_000_000, [
+      { format: 'csv', isSlow: false },
+      { format: 'ndjson', isSlow: false },
+      { format: 'csv', isSlow: true },
+      { format: 'ndjson', isSlow: true },
+    ]);
+    console.info(JSON.stringify(measured));
+    expect(measured).toHaveLength(4);
+    for (const { logs, growthMib } of measured) {
+      expect(logs).toBe(1_000_000);
+      expect(growthMib).toBeLessThanOrEqual(50);
+    }
+  });
+});
