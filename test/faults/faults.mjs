@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { encodeId } from '../../dist/src/common/ids.js';
+import { Takeovers } from './takeovers.mjs';
+
+const RECOVERY_MS = 120_000;
+
+/**
+ * Does the deeds of a scenario, and counts for each what was in the air when it struck: claimed by a dispatcher and not
+ * settled, or asked of a receiver and not answered. So many duplicates a fault may cause, and no more.
+ */
+export class Faults {
+  count = 0;
+  inTheAir = 0;
+  takeovers = new Takeovers();
+  #cluster;
+  #random;
+  #hooks;
+  #restarts = [];
+
+  constructor(cluster, random, hooks) {
+    this.#cluster = cluster;
+    this.#random = random;
+    this.#hooks = hooks;
+  }
+
+  /** Everything that was begun again serves. */
+  async settled() {
+    await Promise.all(this.#restarts.splice(0));
+  }
+
+  async killAny() {
+    const serving = this.#cluster.processes.filter(({ origin }) => origin !== null);
+    // One that publishers can reach is left.
+    const publishing = serving.filter(({ role }) => role !== 'dispatcher');
+    const mortal = serving.filter((service) => publishing.length > 1 || !publishing.includes(service));
+    if (mortal.length > 0) await this.kill(this.#random.pick(mortal));
+  }
+
+  /** Kills a process and begins another in its place. */
+  async kill(service) {
+    await this.#die(service);
+    this.#restarts.push(this.#cluster.begin(service));
+  }
+
+  async restartWithClock(service, clockOffsetMs) {
+    await this.#die(service);
+    await this.#cluster.begin(service, { clockOffsetMs });
+  }
+
+  async freezeAny() {
+    const service = this.#random.pick(this.#cluster.dispatchers);
+    const { pid } = service;
+    service.freeze();
+    await this.#strike(pid);
+    return service;
+  }
+
+  /** Nothing passes to or from the database while what is in the air is counted; then it ends. */
+  async crashDatabase(awayMs) {
+    for (const link of this.#cluster.databaseLinks) link.hold();
+    await this.#strike();
+    await this.#cluster.database.crash();
+    for (const link of this.#cluster.databaseLinks) {
+      link.cut();
+      link.heal();
+      link.isRefusing = true;
+    }
+    await pause(awayMs);
+    await this.#cluster.restartDatabase();
+    for (const link of this.#cluster.databaseLinks) link.isRefusing = false;
+  }
+
+  async terminateBackends(count) {
+    await this.#strike();
+    await this.#cluster.database.terminateBackends(count, this.#random.integer(0, 1_000_000));
+  }
+
+  async slowDatabaseLinks(delayMs, durationMs) {
+    await this.#strike();
+    for (const link of this.#cluster.databaseLinks) link.delayMs = delayMs;
+    await pause(durationMs);
+    for (const link of this.#cluster.databaseLinks) link.heal();
+  }
+
+  async cutDatabaseLink(service, awayMs) {
+    const link = this.#cluster.linkOf(service);
+    await this.#strike(service.pid);
+    link.isRefusing = true;
+    link.cut();
+    await pause(awayMs);
+    link.heal();
+  }
+
+  /** Left so: a process has to find out by itself that nobody answers any more. */
+  async halfOpenDatabaseLink(service) {
+    this.#cluster.linkOf(service).halfOpen();
+    await this.#strike(service.pid);
+  }
+
+  /** Waits until a process that was cut off dispatches again, after its lease has run out. */
+  async dispatchesAgain({ pid }) {
+    const endMs = Date.now() + RECOVERY_MS;
+    for (const wanted of [false, true]) {
+      while ((await this.#cluster.database.hasLease(pid)) !== wanted) {
+        if (Date.now() > endMs) throw new Error('A process that was cut off did not dispatch again.');
+        await pause(100);
+      }
+    }
+  }
+
+  async cutReceiverLink(awayMs) {
+    const link = this.#cluster.receiverLink;
+    this.#strikeLink(link);
+    link.isRefusing = true;
+    link.cut();
+    await pause(awayMs);
+    link.heal();
+  }
+
+  /** Less than an endpoint's timeout: answers come late, and none is lost. */
+  async slowReceiverLink(delayMs, durationMs) {
+    const link = this.#cluster.receiverLink;
+    this.#strikeLink(link);
+    link.delayMs = delayMs;
+    await pause(durationMs);
+    link.heal();
+  }
+
+  async halfOpenReceiverLink() {
+    this.#strikeLink(this.#cluster.receiverLink);
+    this.#cluster.receiverLink.halfOpen();
+  }
+
+  misbehave(choose) {
+    this.count += 1;
+    this.#cluster.receiver.behave(Object.fromEntries(this.#hooks.map((hook) => [hook, choose()])));
+  }
+
+  async #die(service) {
+    const diedAtMs = Date.now();
+    const pid = await service.kill();
+    if (pid === null) return;
+    await this.#strike(pid);
+    const due = await this.#cluster.database.dueOf(pid);
+    this.takeovers.died(
+      diedAtMs,
+      due.map((row) => ({
+        eventId: encodeId('evt', row.event_id),
+        endpointId: encodeId('we', row.endpoint_id),
+        leaseUntilMs: row.lease_until.getTime(),
+      })),
+    );
+  }
+
+  #strikeLink(link) {
+    this.count += 1;
+    this.inTheAir += link.inTheAir;
+  }
+
+  async #strike(pid = null) {
+    this.count += 1;
+    this.inTheAir += (await this.#cluster.database.inTheAir(pid)).length;
+  }
+}

@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { COUNTS, judge } from './checker.mjs';
+import { Faults } from './faults.mjs';
+import { Load } from './load.mjs';
+import { SCENARIOS } from './scenarios.mjs';
+
+/** Nothing ended for so long after the last fault: it is stuck. */
+const STUCK_MS = 90_000;
+const LOOK_MS = 100;
+const PAGE = 100;
+
+/** One scenario once: publish, break, heal, let it come to rest, and judge what the outside saw. */
+export async function playRound(name, { cluster, random, rounds }) {
+  const scenario = SCENARIOS[name];
+  const load = new Load(cluster, random);
+  await load.prepare(scenario.accounts, scenario.endpoints);
+  load.start(scenario.load);
+  const faults = new Faults(cluster, random, load.hooks);
+  await scenario.run({ cluster, faults, random, rounds });
+
+  cluster.receiver.behave(Object.fromEntries(load.hooks.map((hook) => [hook, 'healthy'])));
+  await faults.settled();
+  await cluster.heal();
+  await load.stop();
+  await comeToRest(cluster, load);
+  const verdict = await verdictOf({ cluster, load, faults, receipts: await cluster.receiver.take() });
+  await load.close();
+  return verdict;
+}
+
+/** Until every delivery has ended, or none ends any more. */
+async function comeToRest(cluster, load) {
+  const uuids = load.accounts.map(({ uuid }) => uuid);
+  let least = Infinity;
+  let leastAtMs = Date.now();
+  for (;;) {
+    const unfinished = await cluster.database.unfinished(uuids);
+    if (unfinished === 0) break;
+    if (unfinished < least) [least, leastAtMs] = [unfinished, Date.now()];
+    if (Date.now() - leastAtMs > STUCK_MS) break;
+    await pause(LOOK_MS);
+  }
+  while ((await cluster.receiver.open()) > 0 && Date.now() - leastAtMs < STUCK_MS) await pause(LOOK_MS);
+}
+
+async function verdictOf({ cluster, load, faults, receipts }) {
+  const verdict = { faults: faults.count, inTheAir: faults.inTheAir, violations: [...load.refusals] };
+  for (const { id, key, endpoints } of load.accounts) {
+    const ofAccount = judge({
+      endpoints,
+      acknowledged: new Map([...load.acknowledged].filter(([, { account }]) => account === id)),
+      attempted: new Set([...load.attempted].filter(([, account]) => account === id).map(([name]) => name)),
+      events: await readAll(load, '/v1/events', key),
+      deliveries: await readAll(load, '/v1/deliveries', key),
+      receipts: receipts.filter(({ hook }) => hook.startsWith(id)),
+    });
+    verdict.violations.push(...ofAccount.violations);
+    for (const count of COUNTS) verdict[count] = (verdict[count] ?? 0) + ofAccount[count];
+  }
+  const endpointIds = new Map(load.accounts.flatMap(({ endpoints }) => endpoints.map(({ hook, id }) => [hook, id])));
+  verdict.takeoversMs = faults.takeovers.measureMs(
+    receipts.map((receipt) => ({ ...receipt, endpointId: endpointIds.get(receipt.hook) })),
+  );
+  if (verdict.duplicates > verdict.inTheAir) {
+    verdict.violations.push(
+      `${verdict.duplicates} duplicates, and only ${verdict.inTheAir} were in the air at the faults`,
+    );
+  }
+  for (const { accidents } of cluster.processes) verdict.violations.push(...accidents.splice(0));
+  return verdict;
+}
+
+async function readAll(load, path, key) {
+  const all = [];
+  for (let cursor = ''; ;) {
+    const page = await load.call('GET', `${path}?limit=${PAGE}${cursor}`, key);
+    all.push(...page.data);
+    if (!page.has_more) return all;
+    cursor = `&starting_after=${page.data.at(-1).id}`;
+  }
+}
