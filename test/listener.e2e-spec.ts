@@ -1,8 +1,8 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { createDataSource } from '../src/database/data-source.js';
 import { Listener } from '../src/database/listener.js';
 import { makeDatabase, testConfig } from './setup/database.js';
+import { startSilentProxy } from './support/silent-proxy.js';
 
 describe('listener', () => {
   let url: string;
@@ -66,7 +66,7 @@ describe('listener', () => {
   });
 
   it('notices within 5 s that the other end vanished without a word', async () => {
-    const proxy = await startProxy(url);
+    const proxy = await startSilentProxy(url);
     const distant = new Listener(createDataSource(testConfig(proxy.url), proxy.url));
     await distant.onModuleInit();
     expect(distant.isConnected).toBe(true);
@@ -82,34 +82,3 @@ describe('listener', () => {
     expect(() => listener.on('x; DROP TABLE y', () => undefined)).toThrow('no name of a channel');
   });
 });
-
-/** A network between the service and its database, which can swallow everything and keep its connections open. */
-async function startProxy(databaseUrl: string) {
-  const target = new URL(databaseUrl);
-  const nearUrl = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
-  let silent = false;
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on('data', (data) => silent || to.write(data));
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  nearUrl.hostname = '127.0.0.1';
-  nearUrl.port = String((server.address() as AddressInfo).port);
-  return {
-    url: nearUrl.href,
-    fallSilent: () => (silent = true),
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}

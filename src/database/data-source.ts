@@ -1,23 +1,16 @@
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import type { AppConfig } from '../config/app-config.js';
 import { connectionOptions } from './connection.js';
 import { QuietOrmLogger } from './orm-logger.js';
+import { WatchedClient } from './watched-client.js';
 
 /** A class that TypeORM maps to a table. */
 export type EntityClass = new () => object;
 
 const logger = new Logger('Database');
-
-/** A connection whose loss is no unhandled error, also while a repository holds it: its next query fails instead. */
-class QuietClient extends pg.Client {
-  constructor(options?: string | pg.ClientConfig) {
-    super(options);
-    this.on('error', () => undefined);
-  }
-}
 
 /** TypeORM on a pool of PostgreSQL connections; not connected yet. */
 export function createDataSource(
@@ -37,7 +30,7 @@ export function createDataSource(
     // A filter that was forgotten must never select somebody else's row.
     invalidWhereValuesBehavior: { null: 'throw', undefined: 'throw' },
     poolErrorHandler: (error: Error) => logger.warn(`An idle connection was lost: ${error.message}`),
-    extra: { ...connectionOptions(config, databaseUrl, config.role), Client: QuietClient },
+    extra: { ...connectionOptions(config, databaseUrl, config.role), Client: WatchedClient },
   });
 }
 

@@ -4,6 +4,7 @@ import { Database } from './database.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { PartitionsRepository } from './partitions.repository.js';
 import { StartError } from './start-error.js';
+import type { WatchedClient } from './watched-client.js';
 
 /** Held by whoever migrates; any number of processes may start at once. */
 const MIGRATION_LOCK = 7_400_001;
@@ -17,8 +18,7 @@ const MIGRATION_LOCK = 7_400_001;
 export async function runMigrations(dataSource: DataSource, config: AppConfig, now: Date): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {
-    // The wait for another migration, and the migration, may be long.
-    await runner.query('SET statement_timeout = 0');
+    await allowLongStatements(runner);
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await runner.query('CREATE SCHEMA IF NOT EXISTS signalpost');
     const executor = new MigrationExecutor(dataSource, runner);
@@ -51,7 +51,7 @@ export async function pendingMigrations(dataSource: DataSource): Promise<string[
 export async function revertMigration(dataSource: DataSource): Promise<void> {
   const runner = dataSource.createQueryRunner();
   try {
-    await runner.query('SET statement_timeout = 0');
+    await allowLongStatements(runner);
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'all';
@@ -63,9 +63,18 @@ export async function revertMigration(dataSource: DataSource): Promise<void> {
 
 type QueryRunner = ReturnType<DataSource['createQueryRunner']>;
 
+/** The wait for another migration, and the migration, may be long. */
+async function allowLongStatements(runner: QueryRunner): Promise<void> {
+  const client = (await runner.connect()) as WatchedClient;
+  client.mayBeSilent = true;
+  await runner.query('SET statement_timeout = 0');
+}
+
 async function releaseLock(runner: QueryRunner): Promise<void> {
   await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
   await runner.query('RESET statement_timeout').catch(() => undefined);
+  const client = (await runner.connect()) as WatchedClient;
+  client.mayBeSilent = false;
   await runner.release();
 }
 
