@@ -8,7 +8,8 @@ import { BrowserGate } from './browser/browser-gate.js';
 import type { Caller } from './caller.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { KeyUsage } from './usage/key-usage.js';
-import { Authenticator, type Credential } from './verification/authenticator.js';
+import { Authenticator } from './verification/authenticator.js';
+import type { Credential } from './verification/credential.js';
 import type { VerifiedKey } from './verification/verified-key.js';
 
 /** In front of every route: 401 and 403 first, then 429, all before the body is parsed. */

@@ -5,7 +5,7 @@ import { AppError } from '../common/app-error.js';
 import { decodeId, ID_PREFIXES } from '../common/ids.js';
 import type { AccessKind } from './access-rules.js';
 import type { Caller, Mode } from './caller.js';
-import type { VerifiedAdminKey } from './verification/authenticator.js';
+import type { VerifiedAdminKey } from './verification/credential.js';
 
 export const ACTING_HEADERS = ['signalpost-account', 'signalpost-mode', 'signalpost-actor'] as const;
 const LONGEST_ACTOR = 200;

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from './caller.js';
-import type { Credential } from './verification/authenticator.js';
+import type { Credential } from './verification/credential.js';
 
 /** What authentication leaves on a request. */
 export interface AuthenticatedRequest extends FastifyRequest {

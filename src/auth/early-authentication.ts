@@ -8,7 +8,8 @@ import { isApiPath, pathOf } from '../common/http/request.js';
 import { sendProblem } from '../common/http/send-problem.js';
 import { RepeatedWarning } from '../common/repeated-warning.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
-import { Authenticator, type Credential } from './verification/authenticator.js';
+import { Authenticator } from './verification/authenticator.js';
+import type { Credential } from './verification/credential.js';
 
 type Done = (error?: Error) => void;
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Credential } from './verification/authenticator.js';
+import type { Credential } from './verification/credential.js';
 
 /** A proved key that was refused because a web page sent it. */
 export interface BrowserRefusal {

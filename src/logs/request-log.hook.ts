@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { AuthenticatedRequest } from '../auth/authenticated-request.js';
-import type { Credential } from '../auth/verification/authenticator.js';
+import type { Credential } from '../auth/verification/credential.js';
 import { isApiPath, routeOf } from '../common/http/request.js';
 import { RequestLogger, type RequestMaker } from './request-logger.js';
 

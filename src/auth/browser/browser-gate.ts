@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../common/app-error.js';
 import { AppConfig } from '../../config/app-config.js';
 import { RefusalHook } from '../refusal-hook.js';
-import type { Credential } from '../verification/authenticator.js';
+import type { Credential } from '../verification/credential.js';
 import { comesFromForeignPage } from './browser-rule.js';
 
 /** Refuses keys that must stay on servers when a web page sends them, and reports it. */

@@ -5,16 +5,9 @@ import { parseApiKey } from '../api-key.js';
 import type { AuthenticatedRequest } from '../authenticated-request.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { AdminKeyVerifier } from './admin-key-verifier.js';
+import type { Credential } from './credential.js';
 import { KeyVerifier } from './key-verifier.js';
 import { assertUsable, type VerifiedKey } from './verified-key.js';
-
-/** What a bearer token proved to be. */
-export type Credential = VerifiedKey | VerifiedAdminKey;
-export interface VerifiedAdminKey {
-  readonly kind: 'admin';
-  /** Its name in `ADMIN_KEYS`. */
-  readonly name: string;
-}
 
 /** What authenticating reads of a request. */
 export interface Presented {
