@@ -1,6 +1,7 @@
-import { buildConnector, Pool } from 'undici';
+import { buildConnector } from 'undici';
 import type { Mode } from '../../auth/caller.js';
 import { type HostResolver, ResolutionError, type ResolvedAddress } from './host-resolver.js';
+import { OriginConnections } from './origin-connections.js';
 import { connectFailure, SendFailure } from './send-failure.js';
 import { hostAddress, judgeAddresses, type UrlPolicy } from '../url-policy.js';
 
@@ -8,20 +9,17 @@ import { hostAddress, judgeAddresses, type UrlPolicy } from '../url-policy.js';
 const CONNECT_TIMEOUT_MS = 30_000;
 /** While other addresses of the name are left to try. */
 const FIRST_CONNECT_TIMEOUT_MS = 4_000;
-/** Connections are made anew after this, so that a receiver that moves in DNS is followed under constant traffic. */
-const CONNECTION_TTL_MS = 300_000;
-const MAX_HEADER_BYTES = 16_384;
 const MAX_POOLS = 1_000;
 const IDLE_POOL_MS = 60_000;
 const SWEEP_MS = 10_000;
 
 interface Entry {
-  readonly pool: Pool;
+  readonly connections: OriginConnections;
   usedAtMs: number;
 }
 
 /**
- * One pool of connections per origin, in one mode. Each new connection resolves the name once, vets every address, and
+ * The connections of each origin, in one mode. Each new connection resolves the name once, vets every address, and
  * goes to a vetted one (TLS and `Host` keep the name), so that a second DNS answer can never redirect it.
  */
 export class PinnedPools {
@@ -39,43 +37,36 @@ export class PinnedPools {
   }
 
   /** @param url already judged by `judgeUrl` */
-  poolFor(url: URL): Pool {
+  connectionsTo(url: URL, origin: string): OriginConnections {
     const nowMs = performance.now();
     this.sweep(nowMs);
-    const known = this.entries.get(url.origin);
+    const known = this.entries.get(origin);
     if (known) {
       known.usedAtMs = nowMs;
-      return known.pool;
+      return known.connections;
     }
-    const pool = this.makePool(new URL(url.origin));
-    this.entries.set(url.origin, { pool, usedAtMs: nowMs });
-    return pool;
+    const connections = new OriginConnections(origin, this.connectorTo(new URL(url.origin)));
+    this.entries.set(origin, { connections, usedAtMs: nowMs });
+    return connections;
   }
 
   async destroy(): Promise<void> {
-    const pools = [...this.entries.values()].map(({ pool }) => pool);
+    const all = [...this.entries.values()].map(({ connections }) => connections);
     this.entries.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    await Promise.all(all.map((connections) => connections.destroy()));
   }
 
-  private makePool(origin: URL): Pool {
+  private connectorTo(origin: URL): buildConnector.connector {
     const dial = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
     const dialFirst = buildConnector({ timeout: FIRST_CONNECT_TIMEOUT_MS });
-    return new Pool(origin, {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      clientTtl: CONNECTION_TTL_MS,
-      connect: (options, callback) => {
-        this.vettedAddresses(origin)
-          .then((addresses) => dialInTurn(addresses, options, dialFirst, dial))
-          .then(
-            (socket) => callback(null, socket),
-            (error: Error) => callback(error, null),
-          );
-      },
-    });
+    return (options, callback) => {
+      this.vettedAddresses(origin)
+        .then((addresses) => dialInTurn(addresses, options, dialFirst, dial))
+        .then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+    };
   }
 
   private async vettedAddresses(origin: URL): Promise<ResolvedAddress[]> {
@@ -112,7 +103,7 @@ export class PinnedPools {
 
   private close(origin: string, entry: Entry): void {
     this.entries.delete(origin);
-    void entry.pool.close();
+    entry.connections.close();
   }
 }
 

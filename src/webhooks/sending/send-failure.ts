@@ -16,18 +16,10 @@ export class SendFailure extends Error {
   constructor(
     readonly code: SendErrorCode,
     message: string,
-    options: ErrorOptions & { readonly answer?: Answer | null } = {},
+    options?: ErrorOptions,
   ) {
-    super(message, { cause: options.cause });
+    super(message, options);
     this.name = 'SendFailure';
-    this.answer = options.answer ?? null;
-  }
-
-  /** The status and the bytes that came before the failure; null when no status did. */
-  readonly answer: Answer | null;
-
-  withAnswer(answer: Answer | null): SendFailure {
-    return answer === null ? this : new SendFailure(this.code, this.message, { cause: this.cause, answer });
   }
 }
 

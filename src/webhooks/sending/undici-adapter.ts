@@ -1,57 +1,113 @@
-import type { AxiosAdapter, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
-import type { Dispatcher } from 'undici';
+import type { AxiosAdapter, AxiosResponse } from 'axios';
+import type { Client, Dispatcher } from 'undici';
 import type { Mode } from '../../auth/caller.js';
+import { judgeUrl, type UrlPolicy } from '../url-policy.js';
+import type { OriginConnections } from './origin-connections.js';
 import type { PinnedPools } from './pinned-pools.js';
 import { type Answer, exchangeFailure, SendFailure } from './send-failure.js';
-import { judgeUrl, type UrlPolicy } from '../url-policy.js';
 
-/** How much of an answer's body is kept; the rest, up to `maxContentLength`, is read so that the connection lives on. */
+/** How much of an answer's body is kept; the rest, up to the cap, is read so that the connection lives on. */
 const KEPT_BODY_BYTES = 16_384;
+/** Past this much of an answer the socket is destroyed; the attempt keeps the status that it got. */
+const MAX_ANSWER_BYTES = 65_536;
 const MAX_INFORMATIONAL_ANSWERS = 10;
 const MAX_RETRY_AFTER_LENGTH = 128;
+const MAX_TARGETS = 10_000;
+
+/** What Axios hands to the adapter as `data`. A class, for Axios copies plain objects at every request. */
+export class Outgoing {
+  constructor(
+    /** Names and values in turn. */
+    readonly headers: string[],
+    readonly body: Buffer,
+    /** From DNS to the last byte. */
+    readonly timeoutMs: number,
+    readonly signal: AbortSignal | undefined,
+  ) {}
+}
+
+/** A request's end: `failure` null when the answer was whole or reached its cap. */
+export interface Exchange {
+  readonly answer: Answer | null;
+  readonly failure: SendFailure | null;
+}
+
+interface Target {
+  readonly url: URL;
+  readonly origin: string;
+  readonly path: string;
+}
 
 /**
- * Axios over pinned undici pools. It takes `url`, `method`, `headers`, `data` (a Buffer), `timeout` (from DNS to the last
- * byte), `signal` and `maxContentLength`; the response's `data` is an `Answer`. Redirects are answers like others, and
- * neither cookies nor proxies exist here.
- * @throws SendFailure as the rejection of every request without a whole answer
+ * Axios over pinned connections: it takes `url`, and `data` as an `Outgoing`, and posts. The response's `data` is an
+ * `Exchange`: it never rejects. Redirects are answers like others, and neither cookies nor proxies exist here.
  */
 export function undiciAdapter(mode: Mode, policy: UrlPolicy, pools: PinnedPools): AxiosAdapter {
-  return async (config): Promise<AxiosResponse<Answer>> => {
-    const { url, violation } = judgeUrl(config.url ?? '', mode, policy);
-    if (violation !== null) throw new SendFailure('policy', violation.message);
-    const answer = await exchange(pools.poolFor(url), url, config);
-    return { data: answer, status: answer.statusCode, statusText: '', headers: {}, config };
+  const targets = new Map<string, Target | SendFailure>();
+  const ofSignals = new WeakMap<AbortSignal, Set<AnswerReader>>();
+
+  /** What a URL's text says never changes, so that each is judged once. */
+  function targetOf(text: string): Target | SendFailure {
+    const known = targets.get(text);
+    if (known !== undefined) return known;
+    const { url, violation } = judgeUrl(text, mode, policy);
+    const target =
+      violation === null
+        ? { url, origin: url.origin, path: url.pathname + url.search }
+        : new SendFailure('policy', violation.message);
+    if (targets.size >= MAX_TARGETS) targets.clear();
+    targets.set(text, target);
+    return target;
+  }
+
+  /** One listener for all that a signal can end: removing one of a thousand listeners walks through them. */
+  function endedBy(signal: AbortSignal): Set<AnswerReader> {
+    const known = ofSignals.get(signal);
+    if (known !== undefined) return known;
+    const readers = new Set<AnswerReader>();
+    ofSignals.set(signal, readers);
+    signal.addEventListener('abort', () => readers.forEach((reader) => reader.abort()), { once: true });
+    return readers;
+  }
+
+  return async (config): Promise<AxiosResponse<Exchange>> => {
+    const respond = (data: Exchange) => ({ data, status: 0, statusText: '', headers: {}, config });
+    const target = targetOf(config.url ?? '');
+    if (target instanceof SendFailure) return respond({ answer: null, failure: target });
+    const { headers, body, timeoutMs, signal } = config.data as Outgoing;
+    if (signal?.aborted) return respond({ answer: null, failure: abortedFailure() });
+    const connections = pools.connectionsTo(target.url, target.origin);
+    const exchange = await new Promise<Exchange>((resolve) => {
+      const client = connections.take(performance.now());
+      const reader = new AnswerReader({ connections, client, timeoutMs, resolve, siblings: signal && endedBy(signal) });
+      client.dispatch({ method: 'POST', path: target.path, headers, body }, reader);
+    });
+    return respond(exchange);
   };
 }
 
-function exchange(pool: Dispatcher, url: URL, config: InternalAxiosRequestConfig): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const reader = new AnswerReader(config.maxContentLength ?? Infinity, resolve, reject);
-    const timeoutMs = config.timeout ?? 0;
-    if (timeoutMs > 0) reader.stopAfter(timeoutMs);
-    if (config.signal) reader.stopOn(config.signal as AbortSignal);
-    pool.dispatch(
-      {
-        method: (config.method ?? 'post').toUpperCase(),
-        path: url.pathname + url.search,
-        headers: Object.entries(config.headers).flat() as string[],
-        body: config.data as Buffer,
-      },
-      reader,
-    );
-  });
+function abortedFailure(): SendFailure {
+  return new SendFailure('reset', 'Signalpost ended this attempt before the answer was complete.');
+}
+
+interface ReaderOptions {
+  readonly connections: OriginConnections;
+  readonly client: Client;
+  readonly timeoutMs: number;
+  readonly resolve: (exchange: Exchange) => void;
+  /** Those that end with the same signal. */
+  readonly siblings: Set<AnswerReader> | undefined;
 }
 
 /**
- * Reads one answer within its bounds. It settles its promise once, by whatever comes first: the end, the cap, the
- * deadline, an abort or an error; what undici still reports after that is dropped with the socket.
+ * Reads one answer within its bounds. It resolves once, by whatever comes first: the end, the cap, the deadline, an abort
+ * or an error; what undici still reports after that is dropped with the socket.
  */
 class AnswerReader implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | null = null;
-  private timer: NodeJS.Timeout | undefined;
-  private signal: AbortSignal | null = null;
+  private readonly timer: NodeJS.Timeout;
   private isSettled = false;
+  private hasClient = true;
   private informationalAnswers = 0;
   private statusCode = 0;
   private retryAfter: string | null = null;
@@ -59,23 +115,13 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   private keptBytes = 0;
   private readBytes = 0;
 
-  constructor(
-    private readonly maxBytes: number,
-    private readonly resolve: (answer: Answer) => void,
-    private readonly reject: (failure: SendFailure) => void,
-  ) {}
-
-  stopAfter(timeoutMs: number): void {
-    this.timer = setTimeout(() => {
-      const what = this.statusCode === 0 ? 'answer' : 'finish its answer';
-      this.fail(new SendFailure('timeout', `The receiver did not ${what} within ${timeoutMs} ms.`));
-    }, timeoutMs);
+  constructor(private readonly options: ReaderOptions) {
+    this.timer = setTimeout(() => this.onTimeout(), options.timeoutMs);
+    options.siblings?.add(this);
   }
 
-  stopOn(signal: AbortSignal): void {
-    this.signal = signal;
-    signal.addEventListener('abort', this.onAbort, { once: true });
-    if (signal.aborted) this.onAbort();
+  abort(): void {
+    this.fail(abortedFailure());
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -111,45 +157,52 @@ class AnswerReader implements Dispatcher.DispatchHandler {
       this.kept.push(part);
       this.keptBytes += part.length;
     }
-    if (this.readBytes > this.maxBytes) {
-      this.succeed();
-      this.drop();
+    if (this.readBytes > MAX_ANSWER_BYTES) {
+      this.settle(null);
+      this.dropSocket();
     }
   }
 
   onResponseEnd(): void {
-    this.succeed();
+    this.leaveClient(true);
+    this.settle(null);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.leaveClient(false);
     this.fail(exchangeFailure(error));
   }
 
-  private readonly onAbort = (): void => {
-    this.fail(new SendFailure('reset', 'Signalpost ended this attempt before the answer was complete.'));
-  };
-
-  private succeed(): void {
-    if (this.settle()) this.resolve(this.answer()!);
+  private onTimeout(): void {
+    const what = this.statusCode === 0 ? 'answer' : 'finish its answer';
+    this.fail(new SendFailure('timeout', `The receiver did not ${what} within ${this.options.timeoutMs} ms.`));
   }
 
   private fail(failure: SendFailure): void {
-    if (!this.settle()) return;
-    this.reject(failure.withAnswer(this.answer()));
-    this.drop();
+    if (this.isSettled) return;
+    this.settle(failure);
+    this.dropSocket();
   }
 
-  private settle(): boolean {
-    if (this.isSettled) return false;
+  private settle(failure: SendFailure | null): void {
+    if (this.isSettled) return;
     this.isSettled = true;
     clearTimeout(this.timer);
-    this.signal?.removeEventListener('abort', this.onAbort);
-    return true;
+    this.options.siblings?.delete(this);
+    this.options.resolve({ answer: this.answer(), failure });
   }
 
-  /** Destroys the socket, with whatever else the receiver would send. */
-  private drop(): void {
+  /** With whatever else the receiver would send; undici then reports an error, which drops the client. */
+  private dropSocket(): void {
     this.controller?.abort(new Error('Not read further'));
+  }
+
+  private leaveClient(isUsable: boolean): void {
+    if (!this.hasClient) return;
+    this.hasClient = false;
+    const { connections, client } = this.options;
+    if (isUsable) connections.giveBack(client);
+    else connections.drop(client);
   }
 
   private answer(): Answer | null {

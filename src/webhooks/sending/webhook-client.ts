@@ -1,16 +1,14 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import axios, { Axios } from 'axios';
+import { Axios } from 'axios';
 import type { Mode } from '../../auth/caller.js';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/app-config.js';
 import { HostResolver } from './host-resolver.js';
 import { PinnedPools } from './pinned-pools.js';
 import { type Answer, type SendErrorCode, SendFailure } from './send-failure.js';
-import { undiciAdapter } from './undici-adapter.js';
+import { type Exchange, Outgoing, undiciAdapter } from './undici-adapter.js';
 import { makeUrlPolicy } from '../url-policy.js';
 
-/** Past this much of an answer the socket is destroyed; the attempt keeps the status that it got. */
-const MAX_ANSWER_BYTES = 65_536;
 const USER_AGENT = 'Signalpost/1 (webhooks)';
 
 export interface SendInput {
@@ -58,39 +56,14 @@ export class WebhookClient implements OnApplicationShutdown {
     // An `Axios` with these settings alone: the defaults of `axios.create` (transforms, headers, proxies, a status that
     // throws) would change bytes and outcomes, and cost a third of the requests per second.
     const httpFor = (mode: Mode) =>
-      new Axios({
-        adapter: undiciAdapter(mode, policy, this.pools[mode]),
-        method: 'post',
-        maxContentLength: MAX_ANSWER_BYTES,
-      });
+      new Axios({ adapter: undiciAdapter(mode, policy, this.pools[mode]), method: 'post' });
     this.http = { test: httpFor('test'), live: httpFor('live') };
   }
 
   async send(input: SendInput): Promise<SendResult> {
     const startedAt = this.clock.now();
     const startedMs = this.clock.monotonicMs();
-    let answer: Answer | null;
-    let failure: SendFailure | null = null;
-    try {
-      const response = await this.http[input.mode].request<Answer>({
-        url: input.url,
-        headers: {
-          'user-agent': USER_AGENT,
-          ...input.headers,
-          'content-type': 'application/json',
-          'accept-encoding': 'identity',
-        },
-        data: input.body,
-        timeout: input.timeoutMs,
-        signal: input.signal,
-      });
-      answer = response.data;
-      if (answer.statusCode > LAST_STATUS)
-        failure = new SendFailure('protocol', "HTTP has no such status as the receiver's.");
-    } catch (error) {
-      failure = error instanceof SendFailure ? error : unexpectedFailure(error);
-      answer = failure.answer;
-    }
+    const { answer, failure } = await this.exchange(input);
     return {
       startedAt,
       durationMs: Math.round(this.clock.monotonicMs() - startedMs),
@@ -102,16 +75,29 @@ export class WebhookClient implements OnApplicationShutdown {
     };
   }
 
+  private async exchange({ url, mode, headers, body, timeoutMs, signal }: SendInput): Promise<Exchange> {
+    const fields = ['content-type', 'application/json', 'accept-encoding', 'identity'];
+    let hasUserAgent = false;
+    for (const name in headers) {
+      hasUserAgent ||= name.toLowerCase() === 'user-agent';
+      fields.push(name, headers[name]!);
+    }
+    if (!hasUserAgent) fields.push('user-agent', USER_AGENT);
+    try {
+      const data = new Outgoing(fields, body, timeoutMs, signal);
+      const { data: exchange } = await this.http[mode].request<Exchange>({ url, data });
+      if (exchange.failure !== null || exchange.answer!.statusCode <= LAST_STATUS) return exchange;
+      const failure = new SendFailure('protocol', "HTTP has no such status as the receiver's.");
+      return { answer: exchange.answer, failure };
+    } catch (error) {
+      return { answer: null, failure: new SendFailure('protocol', 'The request could not be made.', { cause: error }) };
+    }
+  }
+
   /** Not earlier: the dispatcher waits in `beforeApplicationShutdown` for what is in the air. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.pools.test.destroy(), this.pools.live.destroy()]);
   }
-}
-
-/** Axios itself refuses a request whose signal was aborted before it began; anything else is a fault of ours. */
-function unexpectedFailure(error: unknown): SendFailure {
-  if (axios.isCancel(error)) return new SendFailure('reset', 'Signalpost ended this attempt before it began.');
-  return new SendFailure('protocol', 'The request could not be made.', { cause: error });
 }
 
 /** UTF-8 with replacements, cut at a whole character, without NUL, which PostgreSQL does not store. */
