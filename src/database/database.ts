@@ -1,11 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { encodeParameters, type ParameterType } from './binary-parameters.js';
 
 /** A statement of a hot path: prepared once per connection under its name, so that it is planned once. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Of each parameter, for one that takes long arrays: these then travel in binary. */
+  readonly types?: readonly ParameterType[];
 }
 
 /** The one way to PostgreSQL: TypeORM's own pool, its transactions, and named statements on either. */
@@ -15,7 +18,8 @@ export class Database {
 
   /** Runs one statement, inside `manager`'s transaction when given. Rows have the columns' names as keys. */
   async rows<R>(statement: Statement, values: readonly unknown[], manager?: EntityManager): Promise<R[]> {
-    const config = { name: statement.name, text: statement.text, values: values as unknown[] };
+    const { name, text, types } = statement;
+    const config = { name, text, values: types ? encodeParameters(types, values) : (values as unknown[]) };
     const client = manager ? await clientOf(manager) : this.pool;
     return (await client.query(config)).rows as R[];
   }

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { Mode } from '../auth/caller.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database, type Statement } from '../database/database.js';
+import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import type { LaneId } from './lane-signals.js';
-import { settleArguments, type Settlement } from './settle-arguments.js';
+import { SETTLE_DELIVERIES, settleArguments, type Settlement } from './settle-arguments.js';
 
 /** A place in a lane's queue, which is in the order of due times, then ids. */
 export interface QueuePosition {
@@ -70,23 +71,16 @@ export interface Claim {
   readonly lanes: readonly LaneState[];
 }
 
+const CLAIM_TYPES: readonly ParameterType[] = [
+  ...(['uuid', 'bigint', 'uuid[]', 'text[]', 'uuid[]', 'integer[]', 'boolean[]', 'integer[]', 'uuid[]'] as const),
+  ...(['integer', 'uuid[]', 'timestamptz[]', 'uuid[]'] as const),
+];
+
 /** Lock, index and guarantee: migrations/functions/claim_deliveries.sql. */
 const CLAIM: Statement = {
   name: 'claim_deliveries',
-  text: `SELECT * FROM signalpost.claim_deliveries($1::uuid, $2::bigint, $3::uuid[], $4::text[], $5::uuid[],
-    $6::integer[], $7::boolean[], $8::integer[], $9::uuid[], $10::integer, $11::uuid[], $12::timestamptz[],
-    $13::uuid[])`,
-};
-
-/** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
-const SETTLE: Statement = {
-  name: 'settle_deliveries',
-  text: `SELECT signalpost.settle_deliveries($1::uuid, $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
-    $7::integer[], $8::text[], $9::text[], $10::bigint[], $11::uuid[], $12::timestamptz[], $13::integer[],
-    $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::uuid[], $21::text[],
-    $22::uuid[], $23::boolean[], $24::text[], $25::integer[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::text[], $31::integer[], $32::text[])
-    AS settled`,
+  text: `SELECT * FROM signalpost.claim_deliveries(${parameterList(CLAIM_TYPES)})`,
+  types: CLAIM_TYPES,
 };
 
 /**
@@ -205,7 +199,7 @@ export class LaneQueueRepository {
       inFlight,
       this.config.retentionDays,
       claims.map(({ recheckAfter }) => recheckAfter),
-      claims.map(({ after }) => after && new Date(after.dueAtMs).toISOString()),
+      claims.map(({ after }) => after && after.dueAtMs),
       claims.map(({ after }) => after && after.id),
     ]);
     const deliveries: ClaimedDelivery[] = [];
@@ -225,7 +219,7 @@ export class LaneQueueRepository {
     settlements: readonly Settlement[],
   ): Promise<number[] | null> {
     const values = [token, finishedBatches, ...settleArguments(settlements)];
-    const [row] = await this.database.rows<{ settled: number[] | null }>(SETTLE, values);
+    const [row] = await this.database.rows<{ settled: number[] | null }>(SETTLE_DELIVERIES, values);
     return row!.settled?.map((number) => number - 1) ?? null;
   }
 

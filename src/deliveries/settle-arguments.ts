@@ -1,5 +1,7 @@
 import { newUuid, uuidTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
+import type { Statement } from '../database/database.js';
+import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import type { LaneId } from './lane-signals.js';
 
 export type DeliveryEnd = 'succeeded' | 'failed' | 'cancelled';
@@ -40,6 +42,29 @@ export interface Settlement {
   readonly systemEvent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> } | null;
 }
 
+const ATTEMPT_TYPES = [
+  ...(['uuid[]', 'text[]', 'uuid[]', 'uuid[]', 'integer[]', 'text[]', 'text[]', 'bigint[]'] as const),
+  ...(['uuid[]', 'timestamptz[]', 'integer[]', 'text[]', 'smallint[]', 'text[]', 'text[]', 'text[]'] as const),
+  'boolean[]',
+] as const;
+const FAILING_TYPES = ['uuid[]', 'text[]', 'uuid[]', 'boolean[]', 'text[]'] as const;
+const LOG_TYPES = ['integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]'] as const;
+const INBOX_TYPES = ['integer[]', 'text[]'] as const;
+const TYPES: readonly ParameterType[] = [
+  ...(['uuid', 'bigint[]'] as const),
+  ...ATTEMPT_TYPES,
+  ...FAILING_TYPES,
+  ...LOG_TYPES,
+  ...INBOX_TYPES,
+];
+
+/** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
+export const SETTLE_DELIVERIES: Statement = {
+  name: 'settle_deliveries',
+  text: `SELECT signalpost.settle_deliveries(${parameterList(TYPES)}) AS settled`,
+  types: TYPES,
+};
+
 /** The parallel arrays of settle_deliveries after its first two parameters. */
 export function settleArguments(settlements: readonly Settlement[]): unknown[] {
   // In one order, as two settles at a time may lock the same endpoints.
@@ -61,7 +86,7 @@ export function settleArguments(settlements: readonly Settlement[]): unknown[] {
     settlements.map(({ next }) => ('end' in next ? (next.reason ?? '') : '')),
     settlements.map(({ next }) => ('end' in next ? 0 : Math.round(next.waitMs))),
     attempts.map(({ startedAt }) => newUuid(startedAt.getTime())),
-    attempts.map(({ startedAt }) => startedAt.toISOString()),
+    attempts.map(({ startedAt }) => startedAt.getTime()),
     attempts.map(({ durationMs }) => Math.round(durationMs)),
     attempts.map(({ outcome }) => outcome),
     attempts.map(({ statusCode }) => statusCode),

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Mode, Tenant } from '../auth/caller.js';
 import { uuidFrom } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
+import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import {
   ledgerKey,
   objectKey,
@@ -30,11 +31,16 @@ export interface PublishReceipt {
   readonly lanes: readonly (readonly [accountId: string, mode: Mode, endpointId: string])[];
 }
 
+const SNAPSHOT_TYPES: readonly ParameterType[] = [
+  ...(['uuid[]', 'text[]', 'uuid[]', 'text[]', 'text[]', 'uuid[]', 'text[]', 'text[]'] as const),
+  ...(['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]'] as const),
+];
+
 /** Index and guarantee: migrations/functions/read_ingest_snapshot.sql. */
 const READ_SNAPSHOT: Statement = {
   name: 'read_ingest_snapshot',
-  text: `SELECT signalpost.read_ingest_snapshot($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-    $7::text[], $8::text[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[]) AS snapshot`,
+  text: `SELECT signalpost.read_ingest_snapshot(${parameterList(SNAPSHOT_TYPES)}) AS snapshot`,
+  types: SNAPSHOT_TYPES,
 };
 
 /** Lock: the ledgers' rows, in the order of their ids, to the end of the transaction. */

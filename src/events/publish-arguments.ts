@@ -1,6 +1,7 @@
 import { typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
+import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
 import { eventLog } from './event-log.js';
 import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
@@ -9,57 +10,38 @@ import { operationStatsChanges } from './stats/operation-stats-changes.js';
 /** The values of PUBLISH_EVENTS, in the order of the function's parameters. */
 export type PublishArguments = readonly unknown[];
 
-const PARAMETER_TYPES = [
-  ...['bigint', 'uuid[]', 'text[]', 'bigint[]', 'bigint[]', 'integer[]'],
-  ...[
-    'integer[]',
-    'integer[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'bytea[]',
-    'text[]',
-    'text[]',
-    'text[]',
-  ],
-  ...[
-    'text[]',
-    'text[]',
-    'timestamptz[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-  ],
-  ...['text[]', 'text[]', 'uuid[]', 'text[]'],
-  ...[
-    'integer[]',
-    'text[]',
-    'bigint[]',
-    'bigint[]',
-    'text[]',
-    'text[]',
-    'bigint[]',
-    'text[]',
-    'text[]',
-    'text[]',
-    'text[]',
-  ],
-  ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'timestamptz[]'],
-  ...['integer[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'bigint[]', 'numeric[]'],
-  ...['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]', 'text'],
+const LEDGER_TYPES = ['uuid[]', 'text[]', 'bigint[]', 'bigint[]', 'integer[]'] as const;
+const EVENT_TYPES = [
+  ...(['integer[]', 'integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]'] as const),
+  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]'] as const),
+  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'uuid[]', 'text[]'] as const),
+] as const;
+const OPERATION_TYPES = [
+  ...(['integer[]', 'text[]', 'bigint[]', 'bigint[]', 'text[]', 'text[]', 'bigint[]', 'text[]', 'text[]'] as const),
+  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]'] as const),
+  'timestamptz[]',
+] as const;
+const STATS_TYPES = [
+  ...(['integer[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'bigint[]', 'numeric[]'] as const),
+] as const;
+const REQUEST_TYPES = [
+  ...(['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]'] as const),
+] as const;
+const TYPES: readonly ParameterType[] = [
+  'bigint',
+  ...LEDGER_TYPES,
+  ...EVENT_TYPES,
+  ...OPERATION_TYPES,
+  ...STATS_TYPES,
+  ...REQUEST_TYPES,
+  'text',
 ];
 
 /** Lock, index and guarantee: migrations/functions/publish_events.sql. */
 export const PUBLISH_EVENTS: Statement = {
   name: 'publish_events',
-  text: `SELECT signalpost.publish_events(${PARAMETER_TYPES.map((type, i) => `$${i + 1}::${type}`).join(', ')}) AS receipt`,
+  text: `SELECT signalpost.publish_events(${parameterList(TYPES)}) AS receipt`,
+  types: TYPES,
 };
 
 /** Lays a plan out as the parallel arrays that publish_events takes. */
@@ -96,7 +78,7 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
       const { name, email, phone } = snapshot?.customer ?? { name: null, email: null, phone: null };
       return searchText(snapshot?.reference, snapshot?.id, name, email, phone, event.externalId);
     }),
-    events.map((planned) => isoTime(planned.occurredAtMs)),
+    events.map((planned) => planned.occurredAtMs),
     events.map((planned) => planned.body.toSequence),
     events.map((planned) => planned.body.toCreated),
     events.map((planned) => planned.body.tail),
@@ -128,12 +110,12 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
       searchText(reference, id, customer?.name, customer?.email, customer?.phone),
     ),
     operations.map((operation) => operation.lastIdTail),
-    states.map((state) => isoTime(state.createdAtMs)),
-    states.map((state) => isoTime(state.updatedAtMs)),
+    states.map((state) => state.createdAtMs),
+    states.map((state) => state.updatedAtMs),
 
     stats.map((change) => change.ledger + 1),
     stats.map((change) => change.period),
-    stats.map((change) => isoTime(change.startMs)),
+    stats.map((change) => change.startMs),
     stats.map((change) => change.kind),
     stats.map((change) => change.status),
     stats.map((change) => change.currency),
@@ -178,10 +160,6 @@ function storedOutcome(outcome: PlannedOutcome): unknown {
 function notification(plan: PublishPlan): string {
   const named = plan.ledgers.length > 100 ? [] : plan.ledgers;
   return `${PROCESS_TAG};${named.map(({ tenant }) => `${tenant.accountId} ${tenant.mode}`).join(',')}`;
-}
-
-function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }
 
 /** Whether a plan has anything to write. */
