@@ -9,6 +9,9 @@ process.on('message', ({ origin, key, perSecond, durationMs }) => {
   void flood(origin, key, perSecond, durationMs).then((counts) => process.send(counts));
 });
 
+process.on('disconnect', () => process.exit(0));
+process.send({ ready: true });
+
 async function flood(origin, goodKey, perSecond, durationMs) {
   const pool = new Pool(origin, { connections: 32, pipelining: 1 });
   const counts = { refused: 0, limited: 0 };

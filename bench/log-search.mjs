@@ -1,158 +1,107 @@
-// Searching logs: p50 and p95, in milliseconds over HTTP, of each kind of question at 10 k, 1 M and 10 M logs of a
-// year, and what the word index costs publishing. 10 M takes several minutes and 10 GB of disk:
-// `LOGS=10000,1000000,10000000 npm run bench -- log-search`; without LOGS it stops at 1 M.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
-import { Pool } from 'undici';
-import { embeddedDatabase } from '../dist/src/database/embedded/embedded-postgres.js';
-import { decodeId, encodeId } from '../dist/src/common/ids.js';
+// Searching the logs of a year: what each kind of question costs in a short and in a long past, and what the word index
+// costs publishing.
 import { loadLogs } from './log-rows.mjs';
-import { client, startService } from './service.mjs';
+import { figure, median, percentile, perSecond } from './statistics.mjs';
+import { client, makeAccounts, publish, publishRequests } from './workload.mjs';
 
-const SIZES = (process.env.LOGS ?? '10000,1000000').split(',').map(Number);
+export const title = 'Log search: words and filters over a year';
+export const about =
+  'Logs of a year in twelve monthly tables, 60 % of them of the account that is asked. Each question is asked over HTTP with ' +
+  'other words each time; a value is the median, or the 95th percentile, of all questions of a kind. Each size is loaded anew.';
+export const limitedBy = [
+  'Rare and absent words: one look into the word index of each month, newest first, until the page is full.',
+  'Publishing: the index takes its words in bulk, once a second.',
+];
+export const SIZES = {
+  smoke: { sizes: [2_000, 5_000], runs: 3, rounds: 2, events: 1_000 },
+  usual: { sizes: [10_000, 1_000_000], runs: 21, rounds: 5, events: 6_000 },
+  full: { sizes: [10_000, 1_000_000, 10_000_000], runs: 21, rounds: 5, events: 6_000 },
+};
+
 const ACCOUNTS = 10;
-const RUNS = 21;
-const YEAR_MS = 365 * 86_400_000;
-const PUBLISH_ROUNDS = 5;
-const PUBLISH_EVENTS = 6_000;
 const BATCH = 500;
+const BLOCKS = 3;
 
-const folder = mkdtempSync(join(tmpdir(), 'signalpost-bench-logs-'));
-const database = await embeddedDatabase(folder, { shared_buffers: '1GB', max_wal_size: '4GB' });
-const sql = new pg.Client(database.url);
-let service;
-try {
-  service = await startService({ DATABASE_URL: database.url });
-  await sql.connect();
-  const api = client(service.origin, 1);
-  const accounts = [];
-  const keys = [];
-  for (let n = 0; n < ACCOUNTS; n += 1) {
-    const made = await api.call('POST', '/v1/admin/accounts', service.adminKey, { name: `Bench ${n}` });
-    accounts.push(made.account.id);
-    keys.push(made.keys[0].secret_key.key);
+export async function run(rig, { sizes, runs, rounds, events }) {
+  await rig.startDatabase();
+  const { decodeId } = await import('../dist/src/common/ids.js');
+  const { questions } = await import('./log-questions.mjs');
+  const service = await rig.startService();
+  const sql = await rig.connect();
+  const accounts = await makeAccounts(service, ACCOUNTS, 0, 0);
+  const figures = [await comparePublishing(sql, service, accounts, rounds, events)];
+  const uuids = accounts.map(({ id }) => decodeId('acct', id));
+  const bySize = [];
+  for (const size of sizes) {
+    await loadLogs(sql, uuids, size);
+    bySize.push(await askAll(service, accounts[0], questions(size, uuids[0]), runs));
   }
-  await api.close();
-  await benchPublishing(keys);
-  for (const size of SIZES) await benchSearching(accounts, size);
-} finally {
-  await sql.end();
-  await service?.stop();
-  await database.release();
-  rmSync(folder, { recursive: true, force: true });
+  for (const [index, measured] of bySize.entries()) {
+    if (index === 0) continue;
+    for (const [name, of] of Object.entries({ p50: (times) => median(times), p95: (times) => percentile(times, 0.95) }))
+      figures.push(
+        figure({
+          ...{
+            name: `${name} of all questions, ${rows(sizes[index])}`,
+            unit: 'ms',
+            digits: 1,
+            rounds: measured.map(of),
+          },
+          limit: { name: rows(sizes[0]), rounds: bySize[0].map(of) },
+        }),
+      );
+  }
+  return figures;
 }
 
-async function benchSearching(accounts, size) {
-  const uuids = accounts.map((id) => decodeId('acct', id));
-  const startedMs = performance.now();
-  await loadLogs(sql, uuids, size);
-  console.log(`\n${size} logs (loaded in ${Math.round((performance.now() - startedMs) / 1_000)} s), account with 60 %`);
-  console.log('question'.padEnd(58), '  p50', '  p95');
-  const pool = new Pool(service.origin, { connections: 1, pipelining: 1 });
-  const headers = {
-    authorization: `Bearer ${service.adminKey}`,
-    'signalpost-account': accounts[0],
-    'signalpost-mode': 'live',
-  };
-  for (const [name, questionOf] of questions(size, uuids[0])) {
+function rows(size) {
+  return `${size.toLocaleString('en-US')} logs`;
+}
+
+/** The times of all questions, in milliseconds, one list a block. */
+async function askAll(service, account, asked, runs) {
+  const api = client(service.origin, 1);
+  const blocks = Array.from({ length: BLOCKS }, () => []);
+  const all = [];
+  for (const [name, questionOf] of asked) {
     const times = [];
-    for (let run = -3; run < RUNS; run += 1) {
+    // The first runs plan the statements of their connections.
+    for (let run = -3; run < runs; run++) {
       const path = `/v1/logs?${new URLSearchParams(questionOf(run + 3))}`;
       const begin = performance.now();
-      const response = await pool.request({ method: 'GET', path, headers });
-      const text = await response.body.text();
-      if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${text.slice(0, 200)}`);
-      // The first runs plan the statements of their connections.
+      await api.request('GET', path, account.liveKey);
       if (run >= 0) times.push(performance.now() - begin);
     }
-    times.sort((a, b) => a - b);
-    console.log(name.padEnd(58), ...[0.5, 0.95].map((share) => times[Math.floor(share * RUNS)].toFixed(1).padStart(6)));
+    times.forEach((time, run) => blocks[run % BLOCKS].push(time));
+    all.push([name, median(times), percentile(times, 0.95)]);
   }
-  await pool.close();
-}
-
-/** By name: the parameters of the nth run. `log-rows.mjs` says what is in the logs. */
-function questions(size, account) {
-  const at = (share) => new Date(Date.now() - (1 - share) * YEAR_MS).toISOString();
-  const spread = (n) => (Math.floor(((n * 7 + 1) / 180) * size) * 10) / 10;
-  const narrow = { created_after: at(0.7), created_before: at(0.7003) };
-  const words = [
-    ['unique word', (n) => ({ q: `${spread(n)}` })],
-    ['rare word', () => ({ q: 'rarely' })],
-    ['word in half of them', () => ({ q: 'succeeded' })],
-    ['word in nearly all', () => ({ q: 'payment' })],
-    ['prefix of 11 %', (n) => ({ q: `tag${1 + (n % 9)}` })],
-    ['prefix of 1 %', (n) => ({ q: `tag${10 + n}` })],
-    ['prefix of one letter', () => ({ q: 't' })],
-    ['absent word', (n) => ({ q: `absent${n}` })],
-    ['frequent and rare word', () => ({ q: 'payment rarely' })],
-    ['two frequent words that never meet', () => ({ q: 'pending succeeded' })],
-  ];
-  const filters = [
-    ['status=failed (2 %)', () => ({ status: 'failed' })],
-    ['status=info (none)', () => ({ status: 'info' })],
-    ['category=key (none)', () => ({ category: 'key' })],
-    ['action, once in 50,000, old', () => ({ action: 'delivery.exhausted' })],
-    ['action that is absent', () => ({ action: 'payment.lost' })],
-    ['endpoint', (n) => ({ endpoint_id: encodeId('we', `019a4b00-0000-7000-8000-00000000000${n % 3}`) })],
-    [
-      'endpoint that is absent',
-      (n) => ({ endpoint_id: encodeId('we', `019a4b00-0000-7000-8000-0000000001${10 + n}`) }),
-    ],
-    ['key', () => ({ api_key_id: encodeId('key', account) })],
-    ['key that is absent', (n) => ({ api_key_id: encodeId('key', `019a4b00-0000-7000-8000-0000000001${10 + n}`) })],
-    ['request that is absent', (n) => ({ request_id: `req_absent_${n}` })],
-    ['two days by occurred_at, old', (n) => ({ occurred_after: at(0.2), occurred_before: at(0.2055 + n / 1e6) })],
-  ];
-  return [
-    ...words,
-    ...words.map(([name, of]) => [`${name}, two hours`, (n) => ({ ...of(n), ...narrow })]),
-    ...words.map(([name, of]) => [`${name}, status=failed`, (n) => ({ ...of(n), status: 'failed' })]),
-    ...words.map(([name, of]) => [`${name}, action that is absent`, (n) => ({ ...of(n), action: 'payment.lost' })]),
-    ...filters,
-    ['word of the old half only', () => ({ q: 'ancient' })],
-    ['word of the old half only, status=failed', () => ({ q: 'ancient', status: 'failed' })],
-  ];
+  for (const [name, p50, p95] of all) console.log(`  ${name.padEnd(58)} ${p50.toFixed(1)} ${p95.toFixed(1)} ms`);
+  await api.close();
+  return blocks;
 }
 
 /** The same batches with and without the index, in turn, while its upkeep runs. */
-async function benchPublishing(keys) {
-  const { rows } = await sql.query(`SELECT pg_get_indexdef('signalpost.logs_by_word'::regclass) AS definition`);
+async function comparePublishing(sql, service, accounts, rounds, events) {
+  const { rows: indexes } = await sql.query(
+    `SELECT pg_get_indexdef('signalpost.logs_by_word'::regclass) AS definition`,
+  );
   const api = client(service.origin, 4);
-  const rates = { with: [], without: [] };
-  let serial = 0;
   const round = async () => {
-    let next = 0;
-    const begin = performance.now();
-    const publish = async () => {
-      while (next < PUBLISH_EVENTS) {
-        next += BATCH;
-        const events = Array.from({ length: BATCH }, () => event((serial += 1)));
-        await api.call('POST', '/v1/events/batch', keys[serial % keys.length], { events });
-      }
-    };
-    await Promise.all(Array.from({ length: 4 }, publish));
-    return Math.round((PUBLISH_EVENTS / (performance.now() - begin)) * 1_000);
+    const { beginMs, endMs } = await publish(api, 4, publishRequests(accounts, events, BATCH));
+    return perSecond(events, endMs - beginMs);
   };
   await round();
-  for (let n = 0; n < PUBLISH_ROUNDS; n += 1) {
+  const rates = { with: [], without: [] };
+  for (let n = 0; n < rounds; n++) {
     rates.with.push(await round());
     await sql.query('DROP INDEX signalpost.logs_by_word');
     rates.without.push(await round());
-    await sql.query(rows[0].definition.replace(' ON ONLY ', ' ON '));
+    // PostgreSQL tells it as it is on the parent alone.
+    await sql.query(indexes[0].definition.replace(' ON ONLY ', ' ON '));
   }
   await api.close();
-  const [withIndex, without] = [rates.with, rates.without].map((all) => all.sort((a, b) => a - b)[PUBLISH_ROUNDS >> 1]);
-  console.log(
-    `publishing in batches of ${BATCH}: ${withIndex} events/s with the word index of logs, ${without} without`,
-  );
-}
-
-function event(number) {
-  return {
-    type: number % 2 ? 'payment.pending' : 'payment.succeeded',
-    operation: { id: `pay_${Math.ceil(number / 2)}`, amount: 2500, currency: 'XOF', reference: `INV-2026-${number}` },
-  };
+  return figure({
+    ...{ name: `publishing in batches of ${BATCH}`, unit: 'events/s', rounds: rates.with },
+    limit: { name: 'without the word index', rounds: rates.without },
+  });
 }

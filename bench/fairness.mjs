@@ -1,0 +1,64 @@
+// One account with half a million deliveries due to a receiver that never answers and a hundred thousand behind a rate
+// limit: what the others' webhooks wait, beside the same load without them.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadBacklog } from './backlog-rows.mjs';
+import { measure, publisher } from './latency.mjs';
+import { figure, percentile } from './statistics.mjs';
+import { client, event, makeAccounts } from './workload.mjs';
+
+export const title = "Fairness: beside another account's backlog";
+export const about =
+  '20 accounts are published to, 100 events a second in turn, at their times; latencies count from then to the receipt. ' +
+  'First alone; then beside one account whose deliveries are due to a receiver that takes requests and never answers, and ' +
+  'to one that is limited to 50 a second.';
+export const limitedBy = [
+  'The requests of the dead receiver and of the limited one, which take their share of the cores while they are tried.',
+];
+export const SIZES = {
+  smoke: { rounds: 2, seconds: 2, dead: 5_000, limited: 1_000 },
+  usual: { rounds: 3, seconds: 15, dead: 500_000, limited: 100_000 },
+};
+
+const ACCOUNTS = 20;
+const PER_SECOND = 100;
+const LIMIT_PER_SECOND = 50;
+const UNDER_WAY_MS = 3_000;
+
+export async function run(rig, { rounds, seconds, dead, limited }) {
+  await rig.startDatabase();
+  const { decodeId } = await import('../dist/src/common/ids.js');
+  const service = await rig.startService();
+  const sink = await rig.startProcess('sink.mjs');
+  const others = await makeAccounts(service, ACCOUNTS, 1, sink.port);
+  const [heavy] = await makeAccounts(service, 1, 1, sink.port, { path: '/hole' });
+  const endpoint = { url: `http://127.0.0.1:${sink.port}/silent/limited`, rate_limit: LIMIT_PER_SECOND };
+  const api = client(service.origin, 1);
+  const { id } = await api.call('POST', '/v1/webhook-endpoints', heavy.key, { ...endpoint, event_types: ['*'] });
+  rig.onEnd(() => api.close());
+
+  const publishing = publisher(service.origin, '/v1/events', others);
+  rig.onEnd(() => publishing.close());
+  const measured = { alone: [], beside: [] };
+  await measure(sink, publishing, PER_SECOND, seconds / 2);
+  for (let n = 0; n < rounds; n++) measured.alone.push(await measure(sink, publishing, PER_SECOND, seconds));
+
+  await api.call('POST', '/v1/events', heavy.key, event());
+  const account = decodeId('acct', heavy.id);
+  const sql = await rig.connect();
+  await loadBacklog(sql, account, [decodeId('we', heavy.endpoints[0])], dead);
+  await loadBacklog(sql, account, [decodeId('we', id)], limited);
+  await sleep(UNDER_WAY_MS);
+  for (let n = 0; n < rounds; n++) measured.beside.push(await measure(sink, publishing, PER_SECOND, seconds));
+
+  const row = (name, share, aims) =>
+    figure({
+      ...{ name: `${name} of the others`, unit: 'ms', digits: 2, aims },
+      rounds: measured.beside.map((times) => percentile(times, share)),
+      limit: { name: 'without that account', rounds: measured.alone.map((times) => percentile(times, share)) },
+    });
+  const aims = [
+    { of: 'value', atMost: 1_000 },
+    { of: 'ratio', atMost: 1.5 },
+  ];
+  return [row('p50', 0.5, []), row('p99', 0.99, aims)];
+}

@@ -1,0 +1,94 @@
+// What was measured, as tables: for the terminal, and as sections of bench/RESULTS.md.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { doubt, MAX_SPREAD, meets } from './statistics.mjs';
+
+const RESULTS = 'bench/RESULTS.md';
+const HEAD = `# What was measured
+
+Made by \`npm run bench\`; [docs/performance.md](../docs/performance.md) says how to read it and how to make it again.
+Each figure is the median of its rounds. Spread is the interquartile range in percent of the median; above ${MAX_SPREAD} % there
+is no figure. A limit is what the same machine gave in the same rounds, taken in turn; the ratio is the median of the
+rounds' ratios, with its own spread in brackets.
+`;
+
+/** A bench's section: its table, what limits it, and where and when it was measured. */
+export function toSection({ title, about, limitedBy, figures, trouble, seconds, machine, versions }) {
+  const warning = trouble === null ? [] : [`**No time can be told: ${trouble}.**`, ''];
+  return [
+    `## ${title}`,
+    '',
+    about,
+    '',
+    ...warning,
+    '| figure | measured | spread | limit in the same run | ratio | aim | met |',
+    '|---|---|---|---|---|---|---|',
+    ...figures.map((figure) => toRow(figure, trouble)),
+    '',
+    'What limits it:',
+    '',
+    ...limitedBy.map((reason) => `- ${reason}`),
+    '',
+    `Measured on ${new Date().toISOString().slice(0, 10)} in ${seconds} s: ${machine}, Node ${versions.node}, PostgreSQL ${versions.postgresql}.`,
+    '',
+  ].join('\n');
+}
+
+function toRow(figure, trouble) {
+  const { name, unit, value, limit, ratio, aims, digits } = figure;
+  const told = (summary, show, reason) => {
+    const why = doubt(summary, figure, reason);
+    return why === null ? show(summary) : `no figure: ${why}`;
+  };
+  const cells = [
+    name,
+    told(value, ({ median }) => `${number(median, digits)} ${unit}`, trouble),
+    value.spread === null ? '–' : `${Math.round(value.spread)} %`,
+    limit === null ? '–' : `${limit.name}: ${told(limit, ({ median }) => number(median, digits), trouble)}`,
+    ratio === null ? '–' : told(ratio, ratioText, null),
+    aims.map((aim) => aimText(aim, digits)).join('; ') || '–',
+    aims.map((aim) => verdict(figure, aim, trouble)).join('; ') || '–',
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function verdict(figure, aim, trouble) {
+  const summary = aim.of === 'ratio' ? figure.ratio : figure.value;
+  if (doubt(summary, figure, aim.of === 'ratio' ? null : trouble) !== null) return 'not known';
+  return meets(figure, aim) ? 'yes' : '**no**';
+}
+
+function ratioText({ median, spread }) {
+  return spread === null ? number(median, 2) : `${number(median, 2)} (${Math.round(spread)} %)`;
+}
+
+function aimText({ of, atLeast, atMost }, digits) {
+  const text = atLeast === undefined ? `≤ ${aimNumber(atMost, digits)}` : `≥ ${aimNumber(atLeast, digits)}`;
+  return of === 'ratio' ? `ratio ${text}` : text;
+}
+
+function aimNumber(value, digits) {
+  return Number.isInteger(value) ? number(value, 0) : number(value, Math.max(digits, 1));
+}
+
+function number(value, digits) {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** Puts the sections in, in the order of `names`; those of benches that did not run stay as they are. */
+export async function writeResults(results, names) {
+  const known = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8') : '';
+  const sections = names.flatMap((name) => {
+    const result = results.find((one) => one.name === name);
+    if (result !== undefined) return [`${mark(name)}\n\n${toSection(result)}`];
+    const kept = new RegExp(`${mark(name)}\n[^]*?(?=\n<!-- bench: |$)`).exec(known);
+    return kept === null ? [] : [kept[0]];
+  });
+  const text = [HEAD, ...sections].join('\n');
+  writeFileSync(RESULTS, await format(text, { ...(await resolveConfig(RESULTS)), parser: 'markdown' }));
+  console.log(`Wrote ${RESULTS}.`);
+}
+
+function mark(name) {
+  return `<!-- bench: ${name} -->`;
+}
