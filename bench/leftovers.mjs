@@ -60,7 +60,8 @@ function kill(pid, signal) {
 function isRunning(pid) {
   try {
     process.kill(pid, 0);
-    return true;
+    // One that has ended and that nobody has asked about, as happens in a container without an init, is none.
+    return !(existsSync(`/proc/${pid}/stat`) && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
   } catch (error) {
     return error.code === 'EPERM';
   }

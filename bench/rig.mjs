@@ -22,12 +22,17 @@ export class Rig {
     this.folder = mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
     writeFileSync(join(this.folder, 'owner'), String(process.pid));
     process.send?.({ folder: this.folder });
+    console.log(`  bench: process ${process.pid}`);
     this.onEnd(() => rm(this.folder, { recursive: true, force: true }));
   }
 
   /** Runs `work` when the rig is closed; what was registered last goes first. */
   onEnd(work) {
     this.#ends.unshift(work);
+  }
+
+  get isClosing() {
+    return this.#closing !== undefined;
   }
 
   close() {

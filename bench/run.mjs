@@ -28,6 +28,7 @@ try {
   const measured = { name, title, about, limitedBy, figures, trouble, seconds };
   process.send({ result: { ...measured, machine: describeMachine(), versions: rig.versions } }, () => process.exit(0));
 } catch (error) {
-  console.error(error);
+  // What the end of its processes breaks is not worth telling.
+  if (!rig.isClosing) console.error(error);
   end(1);
 }
