@@ -1,8 +1,8 @@
 // What a bench leaves behind when it is killed before it can tidy up: its runner removes it, and if that is killed too,
 // the next one does.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const FOLDER_PREFIX = 'signalpost-bench-';
@@ -23,7 +23,15 @@ export async function removeLeftovers({ pids, folders }) {
   for (const pid of pids.filter(isRunning)) kill(pid, 'SIGQUIT');
   for (let waitedMs = 0; pids.some(isRunning) && waitedMs < 5_000; waitedMs += 100) await sleep(100);
   for (const pid of pids.filter(isRunning)) kill(pid, 'SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.forEach(removeFolder);
+}
+
+/** A rig's folder, and its PostgreSQL's where the server's user could not get through to it and it lies elsewhere. */
+export function removeFolder(folder) {
+  const data = join(folder, 'postgres');
+  const home = existsSync(data) ? dirname(realpathSync(data)) : folder;
+  if (relative(realpathSync(tmpdir()), home).startsWith('..')) rmSync(home, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Folders of benches whose process is gone, and the servers in them. */
@@ -34,7 +42,7 @@ export function removeAbandonedRigs() {
       if (isRunning(Number(readFileSync(join(folder, 'owner'), 'utf8')))) continue;
       const server = serverOf(folder);
       if (server !== null) kill(server, 'SIGQUIT');
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     } catch {
       // Of another user, or of a bench that is just beginning.
     }

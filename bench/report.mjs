@@ -38,7 +38,8 @@ function toRow(figure, trouble) {
   const { name, unit, value, limit, ratio, aims, digits } = figure;
   const told = (summary, show, reason) => {
     const why = doubt(summary, figure, reason);
-    return why === null ? show(summary) : `no figure: ${why}`;
+    if (why === null) return show(summary);
+    return `no figure: ${why === trouble ? 'see above' : why}`;
   };
   const cells = [
     name,

@@ -2,13 +2,12 @@
 // own. Whatever is started is told to the runner (scripts/bench.mjs), which removes what a bench that died left behind.
 import { fork, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { FOLDER_PREFIX } from './leftovers.mjs';
+import { FOLDER_PREFIX, removeFolder } from './leftovers.mjs';
 
 const START_MS = 120_000;
 
@@ -23,7 +22,7 @@ export class Rig {
     writeFileSync(join(this.folder, 'owner'), String(process.pid));
     process.send?.({ folder: this.folder });
     console.log(`  bench: process ${process.pid}`);
-    this.onEnd(() => rm(this.folder, { recursive: true, force: true }));
+    this.onEnd(() => removeFolder(this.folder));
   }
 
   /** Runs `work` when the rig is closed; what was registered last goes first. */

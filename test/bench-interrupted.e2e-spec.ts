@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,7 +29,11 @@ function isAlive(pid: number): boolean {
 describe('an interrupted bench', () => {
   let folder: string;
   let runner: ChildProcess | null = null;
-  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'signalpost-interrupted-'))));
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'signalpost-interrupted-'));
+    // As the system's own folder is: PostgreSQL runs under another user where the tests run as root.
+    chmodSync(folder, 0o755);
+  });
   afterEach(async () => {
     if (runner?.exitCode === null && runner.signalCode === null && runner.kill()) await once(runner, 'exit');
     rmSync(folder, { recursive: true, force: true });
