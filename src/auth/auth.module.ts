@@ -1,11 +1,13 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AccountsModule } from '../accounts/accounts.module.js';
+import { SseModule } from '../common/sse/sse.module.js';
 import { AccessGuard } from './access.guard.js';
 import { ActingAccount } from './acting-account.js';
 import { BrowserGate } from './browser/browser-gate.js';
 import { ClientTokenGuard } from './client-tokens/client-token.guard.js';
 import { ClientTokenSigner } from './client-tokens/client-token-signer.js';
+import { KeyedStreams } from './keyed-streams.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { EarlyAuthentication } from './early-authentication.js';
 import { RefusalHook } from './refusal-hook.js';
@@ -21,7 +23,7 @@ import { SecretHasher } from './verification/secret-hasher.js';
 import { StoredKeyRepository } from './verification/stored-key.repository.js';
 
 @Module({
-  imports: [AccountsModule, DiscoveryModule],
+  imports: [AccountsModule, DiscoveryModule, SseModule],
   providers: [
     ActingAccount,
     AdminKeyVerifier,
@@ -33,6 +35,7 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     KeyUsage,
     KeyUsageRepository,
     KeyVerifier,
+    KeyedStreams,
     RateLimits,
     RefusalHook,
     RouteCoverage,
@@ -43,6 +46,6 @@ import { StoredKeyRepository } from './verification/stored-key.repository.js';
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_GUARD, useClass: ClientTokenGuard },
   ],
-  exports: [ClientTokenSigner, KeyFingerprints, RefusalHook, SecretHasher, StandingAccess],
+  exports: [ClientTokenSigner, KeyFingerprints, KeyedStreams, RefusalHook, SecretHasher],
 })
 export class AuthModule {}

@@ -13,6 +13,7 @@ export interface OpenOptions {
   readonly by?: string;
   readonly after?: number | string;
   readonly query?: string;
+  readonly path?: string;
 }
 
 export const range = (first: number, last: number): number[] =>
@@ -27,9 +28,11 @@ export class StreamFixture {
   account!: MadeAccount;
   private readers: SseReader[] = [];
 
+  private constructor(private readonly path: string) {}
+
   /** Registers the hooks of the file that uses it. */
-  static install(): StreamFixture {
-    const fixture = new StreamFixture();
+  static install(path = STREAM): StreamFixture {
+    const fixture = new StreamFixture(path);
     beforeAll(async () => {
       fixture.first = await Service.start({ environment: { STREAMS_PER_KEY: '60' } });
       fixture.second = await Service.start({ config: fixture.first.config });
@@ -53,10 +56,16 @@ export class StreamFixture {
     return this.account.test.secretKey;
   }
 
-  async open({ on = this.first, by = this.key, after, query = '' }: OpenOptions = {}): Promise<SseReader> {
+  async open({
+    on = this.first,
+    by = this.key,
+    after,
+    query = '',
+    path = this.path,
+  }: OpenOptions = {}): Promise<SseReader> {
     const { port } = on.app.getHttpServer().address() as AddressInfo;
     const headers: Record<string, string> = after === undefined ? {} : { 'last-event-id': String(after) };
-    const reader = await SseReader.open(`http://127.0.0.1:${port}`, `${STREAM}${query}`, by, headers);
+    const reader = await SseReader.open(`http://127.0.0.1:${port}`, `${path}${query}`, by, headers);
     this.readers.push(reader);
     return reader;
   }

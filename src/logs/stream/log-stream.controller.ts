@@ -4,8 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access, SECRET_ROUTE } from '../../auth/access.decorator.js';
 import type { TenantCaller } from '../../auth/caller.js';
 import { CurrentCaller } from '../../auth/current-caller.decorator.js';
-import { StandingAccess } from '../../auth/standing-access.js';
-import { OpenStreams, STREAM_HEADERS } from '../../common/sse/open-streams.js';
+import { KeyedStreams } from '../../auth/keyed-streams.js';
 import { StreamRoute } from '../../common/sse/stream-route.js';
 import { LogStreamQuery, parseLastLogId } from './log-stream.dto.js';
 import { LogStreamsService } from './log-streams.service.js';
@@ -15,8 +14,7 @@ import { LogStreamsService } from './log-streams.service.js';
 export class LogStreamController {
   constructor(
     private readonly streams: LogStreamsService,
-    private readonly openStreams: OpenStreams,
-    private readonly access: StandingAccess,
+    private readonly keyedStreams: KeyedStreams,
   ) {}
 
   @Get()
@@ -40,14 +38,7 @@ export class LogStreamController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const start = await this.streams.start(caller, query, parseLastLogId(request.headers['last-event-id']));
-    if (request.method === 'HEAD') {
-      await reply.headers(STREAM_HEADERS).send();
-      return;
-    }
-    const connection = this.openStreams.begin(request, reply);
-    if (!connection.isOpen) return;
-    const unwatch = this.access.watch(request, caller, ({ code, detail }) => connection.end(code, detail));
-    connection.signal.addEventListener('abort', unwatch, { once: true });
-    this.streams.follow(start, connection);
+    const connection = await this.keyedStreams.begin(request, reply, caller);
+    if (connection !== null) this.streams.follow(start, connection);
   }
 }

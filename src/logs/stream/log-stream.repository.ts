@@ -38,6 +38,8 @@ export interface LogPageRead {
 }
 
 const LOGS_A_PAGE = 200;
+/** Of what callers wrote, in one page; one log more than this at most. A reader has room for several pages. */
+const BYTES_A_PAGE = 1024 * 1024;
 /**
  * A log's id is made in a process, at most the wait for a connection (5 s) before its transaction begins, by a clock
  * that may differ from PostgreSQL's.
@@ -69,20 +71,27 @@ const READ: Statement = {
     CROSS JOIN unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[])
       WITH ORDINALITY AS f (account_id, mode, after_id, seen, up_to, n)
     LEFT JOIN LATERAL (
-      SELECT ${LOG_COLUMNS}, l.search
-      FROM signalpost.logs l
-      CROSS JOIN LATERAL (
-        SELECT (s.xmax - ((s.xmax - l.xmin::text::bigint) & 4294967295))::text::xid8 AS number
-      ) AS transaction
-      WHERE l.account_id = f.account_id AND l.mode = f.mode AND l.id > f.after_id
-        AND (f.seen IS NULL OR NOT pg_visible_in_snapshot(transaction.number, f.seen::pg_snapshot))
-        AND (f.up_to IS NULL OR pg_visible_in_snapshot(transaction.number, f.up_to::pg_snapshot))
-      ORDER BY l.id LIMIT ${LOGS_A_PAGE}
-    ) AS l ON true
+      SELECT page.*, count(*) OVER ()::integer AS found, coalesce(
+          sum(octet_length(page.description) + octet_length(page.metadata::text))
+            OVER (ORDER BY page.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+      FROM (
+        SELECT ${LOG_COLUMNS}, l.search
+        FROM signalpost.logs l
+        CROSS JOIN LATERAL (
+          SELECT (s.xmax - ((s.xmax - l.xmin::text::bigint) & 4294967295))::text::xid8 AS number
+        ) AS transaction
+        WHERE l.account_id = f.account_id AND l.mode = f.mode AND l.id > f.after_id
+          AND (f.seen IS NULL OR NOT pg_visible_in_snapshot(transaction.number, f.seen::pg_snapshot))
+          AND (f.up_to IS NULL OR pg_visible_in_snapshot(transaction.number, f.up_to::pg_snapshot))
+        ORDER BY l.id LIMIT ${LOGS_A_PAGE}
+      ) AS page
+    ) AS l ON l.bytes_before < ${BYTES_A_PAGE}
     ORDER BY f.n, l.id`,
 };
 
-type ReadRow = { readonly n: number; readonly snapshot: string } & (StreamedLogRow | { readonly id: null });
+type ReadRow = { readonly n: number; readonly snapshot: string } & (
+  (StreamedLogRow & { readonly found: number }) | { readonly id: null }
+);
 
 /** What the streams of logs read. */
 @Injectable()
@@ -101,8 +110,16 @@ export class LogStreamRepository {
       reads.map(({ position }) => position.upTo),
     ]);
     const logsOf = reads.map((): StreamedLog[] => []);
-    for (const row of rows) if (row.id !== null) logsOf[row.n - 1]!.push(new StreamedLog(row));
+    const found = reads.map(() => 0);
+    for (const row of rows) {
+      if (row.id === null) continue;
+      logsOf[row.n - 1]!.push(new StreamedLog(row));
+      found[row.n - 1] = row.found;
+    }
     const horizon = { seen: rows[0]!.snapshot, after };
-    return logsOf.map((logs) => ({ logs, isComplete: logs.length < LOGS_A_PAGE, horizon }));
+    return logsOf.map((logs, index) => {
+      const isComplete = logs.length < LOGS_A_PAGE && logs.length === found[index];
+      return { logs, isComplete, horizon };
+    });
   }
 }
