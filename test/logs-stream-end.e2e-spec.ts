@@ -58,7 +58,7 @@ describe('a stream of logs ends', () => {
 
     it('with the end of its key, without anybody telling it', async () => {
       const { key: by } = await stream.first.makeRestrictedKey(stream.key, {
-        expires_at: new Date(Date.now() + 1_500).toISOString(),
+        expires_at: new Date(Date.now() + 3_000).toISOString(),
       });
       const reader = await stream.open({ by });
       await reader.untilClosed();
