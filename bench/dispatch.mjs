@@ -97,6 +97,7 @@ export async function makeStage(rig) {
       const { sample } = await sink.ask({ question: 'sample' });
       await bare(sample, fanOut, events / 2);
       await queue.drain(events / 2);
+      await rig.analyze();
       const rates = { delivered: [], bare: [], queue: [] };
       for (let round = 0; round < rounds; round++) {
         rates.delivered.push(await delivered(accounts, fanOut, events));

@@ -40,6 +40,7 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
   rig.onEnd(() => publishing.close());
   const measured = { alone: [], beside: [] };
   await measure(sink, publishing, PER_SECOND, seconds / 2);
+  await rig.analyze();
   for (let n = 0; n < rounds; n++) measured.alone.push(await measure(sink, publishing, PER_SECOND, seconds));
 
   await api.call('POST', '/v1/events', heavy.key, event());

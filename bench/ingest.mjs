@@ -60,6 +60,7 @@ export async function makeStage(rig, stage = {}) {
         const count = n < 0 ? Math.max(one.batch, events / 2) : events;
         const rate = await round(ours, one, count, accounts);
         const bareRate = await round(theirs, { ...one, fanOut: 0 }, count, accounts);
+        if (n < 0) await rig.analyze();
         if (n < 0) continue;
         rates.ours.push(rate);
         rates.theirs.push(bareRate);

@@ -44,6 +44,7 @@ export async function run(rig, { rounds, seconds }) {
         await measure(sink, ours, Number(rate), round < 0 ? 1 : duration),
         await measure(sink, theirs, Number(rate), round < 0 ? 1 : duration / 2),
       ];
+      if (round < 0) await rig.analyze();
       if (round < 0) continue;
       measured.ours.push(pair[0]);
       measured.theirs.push(pair[1]);

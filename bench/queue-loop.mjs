@@ -11,9 +11,10 @@ export class QueueLoop {
   #claims;
 
   /** `lanes`: `[account, mode, endpoint]`, as uuids. */
-  constructor(connection, repository, lanes) {
+  constructor(connection, repositoryOver, lanes) {
     this.connection = connection;
-    this.repository = repository;
+    this.repositoryOver = repositoryOver;
+    this.repository = repositoryOver(connection);
     const room = Math.ceil(CLAIMED_AT_ONCE / lanes.length);
     this.#claims = lanes.map((lane) => ({
       ...{ lane, room, recheckWaiting: false, recheckAfter: null, after: null, rateLimit: null },
@@ -22,8 +23,10 @@ export class QueueLoop {
 
   static async open(connection, lanes) {
     const { LaneQueueRepository } = await import('../dist/src/deliveries/lane-queue.repository.js');
-    const rows = async ({ name, text }, values) => (await connection.query({ name, text, values })).rows;
-    const loop = new QueueLoop(connection, new LaneQueueRepository({ rows }, { retentionDays: 400 }), lanes);
+    const { Database } = await import('../dist/src/database/database.js');
+    const over = (queryable) =>
+      new LaneQueueRepository(new Database({ driver: { master: queryable } }), { retentionDays: 400 });
+    const loop = new QueueLoop(connection, over, lanes);
     await connection.query(
       `INSERT INTO signalpost.dispatchers (token, name, lease_until) VALUES ($1, 'bench', now() + interval '2 hours')`,
       [loop.#token],
@@ -40,15 +43,15 @@ export class QueueLoop {
   /** What PostgreSQL did for one claim from the head: `{buffers, ms}`. */
   async explainClaim() {
     let plan;
-    const rows = async ({ text }, values) => {
-      const explained = await this.connection.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);
-      [plan] = explained.rows[0]['QUERY PLAN'];
-      return [];
+    const explained = {
+      query: async ({ text, values }) => {
+        const { rows } = await this.connection.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);
+        [plan] = rows[0]['QUERY PLAN'];
+        return { rows: [] };
+      },
     };
     this.#batch += 1;
-    await new this.repository.constructor({ rows }, { retentionDays: 400 }).claim(
-      ...[this.#token, this.#batch, this.#claims, []],
-    );
+    await this.repositoryOver(explained).claim(this.#token, this.#batch, this.#claims, []);
     return { buffers: plan.Plan['Shared Hit Blocks'] + plan.Plan['Shared Read Blocks'], ms: plan['Execution Time'] };
   }
 

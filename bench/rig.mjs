@@ -15,6 +15,7 @@ export class Rig {
   #ends = [];
   #closing;
   #embedded;
+  #analyst;
   versions = { node: process.versions.node };
 
   constructor() {
@@ -61,6 +62,11 @@ export class Rig {
     await connection.connect();
     this.onEnd(() => connection.end());
     return connection;
+  }
+
+  /** What autovacuum does a minute after a new database has got its first rows: without it, plans are made for none. */
+  async analyze() {
+    await (this.#analyst ??= await this.connect()).query('ANALYZE');
   }
 
   /** The built service on the rig's PostgreSQL; `database`: one of its own, made when it is not the usual one. */

@@ -36,6 +36,7 @@ export async function run(rig, { minutes, windows, warmUpSeconds, capacity }) {
     return perSecond(count, (await settled(sql)) - beginMs);
   };
   await burst(capacity);
+  await rig.analyze();
   const most = Math.max(await burst(capacity), await burst(capacity));
   const rate = Math.max(1, Math.round(most * SHARE));
 

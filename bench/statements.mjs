@@ -52,7 +52,8 @@ export async function run(rig, { rounds, singles, batched, idleMs }) {
           await publish(api, connections, publishRequests(accounts, count, batch));
           await settled(sql);
         });
-        if (round >= 0) measured[fanOut].push((observed.calls - observed.ms * idlePerMs) / count);
+        if (round < 0) await rig.analyze();
+        else measured[fanOut].push((observed.calls - observed.ms * idlePerMs) / count);
       }
     }
     await api.close();

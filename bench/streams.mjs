@@ -45,6 +45,7 @@ export async function run(rig, { rounds, accounts: count, events }) {
     const bareBeginMs = monotonicMs();
     bare.tell({ events, data, batch: BATCH });
     const bareDone = await bareReaders.ask({ each });
+    if (round === 0) await rig.analyze();
     if (round === 0) continue;
     rates.ours.push(perSecond(events, done.at - beginMs));
     rates.bare.push(perSecond(events, bareDone.at - bareBeginMs));
