@@ -8,6 +8,7 @@ import {
   IdField,
   ObjectField,
   StringField,
+  TextField,
   TimeField,
 } from '../common/fields.js';
 import { encodeId } from '../common/ids.js';
@@ -36,7 +37,7 @@ const STATUS = {
 } as const;
 
 export class CreateAccountBody {
-  @StringField(NAME)
+  @TextField(NAME)
   name!: string;
 
   @StringField({ ...EXTERNAL_ID, optional: true })
@@ -53,7 +54,7 @@ export class CreateAccountBody {
 }
 
 export class ChangeAccountBody {
-  @StringField({ ...NAME, optional: true })
+  @TextField({ ...NAME, optional: true })
   name?: string;
 
   @StringField({ ...EXTERNAL_ID, optional: true })

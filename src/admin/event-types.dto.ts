@@ -1,10 +1,11 @@
 import { EVENT_TYPE_PATTERN, MAX_EVENT_TYPE_LENGTH } from '../common/event-type-names.js';
-import { BooleanField, FreeObjectField, StringField } from '../common/fields.js';
+import { BooleanField, FreeObjectField, StringField, TextField } from '../common/fields.js';
 
 const DESCRIPTION = {
   description: 'What it tells.',
   example: "A payout left for the merchant's account.",
   maxLength: 500,
+  lines: 'many',
 } as const;
 const SCHEMA = {
   description:
@@ -31,7 +32,7 @@ export class CreateEventTypeBody {
   })
   type!: string;
 
-  @StringField(DESCRIPTION)
+  @TextField(DESCRIPTION)
   description!: string;
 
   @FreeObjectField(SCHEMA)
@@ -42,7 +43,7 @@ export class CreateEventTypeBody {
 }
 
 export class ChangeEventTypeBody {
-  @StringField({ ...DESCRIPTION, optional: true })
+  @TextField({ ...DESCRIPTION, optional: true })
   description?: string;
 
   @FreeObjectField(SCHEMA)

@@ -45,6 +45,25 @@ export function StringField(options: StringFieldOptions): PropertyDecorator {
   });
 }
 
+export interface TextFieldOptions extends FieldOptions<string> {
+  /** Characters; 1 by default. */
+  minLength?: number;
+  /** Characters. */
+  maxLength: number;
+  /** `one`, as a name has, by default. */
+  lines?: 'one' | 'many';
+}
+
+/** Text that people read, such as a name: not blank, and without control characters. */
+export function TextField(options: TextFieldOptions): PropertyDecorator {
+  const { minLength = 1, maxLength, lines = 'one' } = options;
+  const rule = lines === 'one' ? 'One line with something to see in it.' : 'With something to see in it.';
+  return field(
+    { ...options, description: `${options.description} ${rule}` },
+    { check: checks.textCheck({ minLength, maxLength, lines }), schema: { type: 'string', minLength, maxLength } },
+  );
+}
+
 export interface IntegerFieldOptions extends FieldOptions<number> {
   /** 0 by default. */
   minimum?: number;

@@ -38,6 +38,26 @@ export function stringCheck({ minLength, maxLength, pattern, patternMessage }: S
   };
 }
 
+/** What is not seen, and breaks a list, a line of a log or a terminal that shows it. */
+const CONTROLS = { one: /[\p{Cc}\u2028\u2029]/u, many: /(?![\n\r\t])\p{Cc}/u } as const;
+const VISIBLE = /[^\p{C}\p{Z}]/u;
+
+export interface TextLimits extends Pick<StringLimits, 'minLength' | 'maxLength'> {
+  readonly lines: keyof typeof CONTROLS;
+}
+
+/** Text that people read: it has something to see, and of control characters tabs and the ends of lines at most. */
+export function textCheck({ lines, ...limits }: TextLimits): Check {
+  const checkString = stringCheck(limits);
+  const advice = lines === 'one' ? 'Use one line, without control characters.' : 'Leave out control characters.';
+  return (value) => {
+    const problem = checkString(value);
+    if (problem !== null || value === '') return problem;
+    if (CONTROLS[lines].test(value as string)) return { code: 'invalid_character', message: advice };
+    return VISIBLE.test(value as string) ? null : { code: 'blank', message: 'Use at least one visible character.' };
+  };
+}
+
 export function integerCheck(minimum: number, maximum: number): Check {
   return (value) => {
     if (typeof value !== 'number' || !Number.isInteger(value)) return wrongType('an integer');

@@ -1,5 +1,5 @@
 import { SCOPES, type Scope } from '../auth/scopes.js';
-import { EnumField, IdField, IntegerField, ObjectField, StringField, TimeField } from '../common/fields.js';
+import { EnumField, IdField, IntegerField, ObjectField, StringField, TextField, TimeField } from '../common/fields.js';
 import { encodeId, encodeIdOrNull } from '../common/ids.js';
 import type { ApiKeyRow, ApiKeyStatus } from './keys.repository.js';
 
@@ -26,7 +26,7 @@ export class RegenerateKeysBody {
 }
 
 export class CreateRestrictedKeyBody {
-  @StringField(NAME)
+  @TextField(NAME)
   name!: string;
 
   @EnumField({
@@ -53,7 +53,7 @@ export class CreateRestrictedKeyBody {
 }
 
 export class ChangeKeyBody {
-  @StringField({ ...NAME, optional: true })
+  @TextField({ ...NAME, optional: true })
   name?: string;
 
   @StringField({ ...ADDRESSES, isArray: true, optional: true, maxLength: 49 })

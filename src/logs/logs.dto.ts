@@ -7,6 +7,7 @@ import {
   IntegerField,
   ObjectField,
   StringField,
+  TextField,
   TimeField,
 } from '../common/fields.js';
 import { encodeId, encodeIdOrNull, uuidTime } from '../common/ids.js';
@@ -97,10 +98,11 @@ export class CreateLogBody {
   @EnumField({ description: 'How it ended.', example: 'succeeded', values: LOG_STATUSES })
   status!: LogStatus;
 
-  @StringField({
+  @TextField({
     description: 'A sentence for people. What looks like a card number or a key is covered.',
     example: 'Reminder sent for INV-1021',
     maxLength: 1_000,
+    lines: 'many',
   })
   description!: string;
 

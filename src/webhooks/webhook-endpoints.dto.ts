@@ -7,6 +7,7 @@ import {
   MapField,
   ObjectField,
   StringField,
+  TextField,
   TimeField,
 } from '../common/fields.js';
 import { ENDPOINT_EVENT_TYPE_PATTERN } from './event-type-patterns.js';
@@ -71,11 +72,12 @@ const eventTypes = {
 
 /** What a merchant sets on creation and may change afterwards, but for `url` and `event_types`. */
 class EndpointOptions {
-  @StringField({
+  @TextField({
     description: 'For people.',
     example: 'Stock system',
     minLength: 0,
     maxLength: 500,
+    lines: 'many',
     optional: true,
     nullable: true,
   })

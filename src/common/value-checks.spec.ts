@@ -1,0 +1,32 @@
+import { textCheck } from './value-checks.js';
+
+describe('text for people', () => {
+  const limits = { minLength: 1, maxLength: 20 };
+  const codeOf = (lines: 'one' | 'many', value: unknown) => textCheck({ ...limits, lines })(value)?.code ?? 'taken';
+
+  it.each([
+    ['words', 'Nightly export', 'taken', 'taken'],
+    ['what other scripts write', 'ড়াক · 夜間 · ليلي', 'taken', 'taken'],
+    ['characters that are joined', '👩‍👩‍👧', 'taken', 'taken'],
+    ['spaces', '   ', 'blank', 'blank'],
+    ['other spaces', '\u00a0\u2003\u3000', 'blank', 'blank'],
+    ['what is not seen', '\u200b\u2060\ufeff', 'blank', 'blank'],
+    ['two lines', 'a\nb', 'invalid_character', 'taken'],
+    ['two lines as Windows parts them', 'a\r\nb', 'invalid_character', 'taken'],
+    ['a separator of lines', 'a\u2028b', 'invalid_character', 'taken'],
+    ['a tab', 'a\tb', 'invalid_character', 'taken'],
+    ['line feeds alone', '\n\n', 'invalid_character', 'blank'],
+    ['an escape of terminals', '\u001b[31mred', 'invalid_character', 'invalid_character'],
+    ['a control of the second set', 'a\u0085b', 'invalid_character', 'invalid_character'],
+    ['U+0000', 'a\0', 'invalid_character', 'invalid_character'],
+    ['nothing', '', 'too_short', 'too_short'],
+    ['too much', 'x'.repeat(21), 'too_long', 'too_long'],
+    ['a number', 7, 'wrong_type', 'wrong_type'],
+  ])('of one line, and of many: %s', (_what, value, one, many) => {
+    expect([codeOf('one', value), codeOf('many', value)]).toEqual([one, many]);
+  });
+
+  it('may be empty where it need not be there', () => {
+    expect(textCheck({ minLength: 0, maxLength: 20, lines: 'many' })('')).toBeNull();
+  });
+});
