@@ -81,7 +81,7 @@ describe('acting on deliveries', () => {
       const event = await publish('col_1');
       const [delivery] = await claim(laneOf(made));
       await settle(delivery!, { waitMs: 3_600_000 });
-      expect(await queue.park(token, [{ lane: laneOf(made), isOpen: true }])).toHaveLength(1);
+      expect(await queue.park(token, [laneOf(made)])).toHaveLength(1);
       const before = await deliveryOf(event);
       const { body, headers } = await act(before.id, 'retry').expect(202);
       expect(body).toMatchObject({

@@ -212,6 +212,18 @@ describe('dispatchers beside one another, and their deaths', () => {
       });
     });
 
+    it('leaves nothing asleep that was published since its owner saw the endpoint disabled', async () => {
+      const path = `/v1/webhook-endpoints/${encodeId('we', lane[2])}`;
+      const set = (status: string) => service.call('patch', path, { key, body: { status } }).expect(200);
+      await publish('col_1');
+      await set('disabled');
+      expect(await claim()).toEqual([]);
+      await set('enabled');
+      await publish('col_2');
+      expect(await queue.park(token, [lane])).toHaveLength(1);
+      expect((await queue.findReadyLanes(100)).map(([, , id]) => id)).toContain(lane[2]);
+    });
+
     it('leaves nothing asleep when lanes are given back while events are published', async () => {
       const published: Promise<unknown>[] = [];
       let delivered = 0;
@@ -232,7 +244,7 @@ describe('dispatchers beside one another, and their deaths', () => {
               claimed.map((delivery) => settlementOf(delivery)),
             );
           }
-          isOwned = (await queue.park(token, [{ lane, isOpen: true }])).length === 0;
+          isOwned = (await queue.park(token, [lane])).length === 0;
         }
       }
       await Promise.all(published);

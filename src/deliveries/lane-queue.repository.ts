@@ -104,8 +104,9 @@ const READ_OWNED: Statement = {
 };
 
 /**
- * Gives lanes back with the time of their first delivery. The wake-up cannot be lost here: the lane's generation and
- * its queue are read in one snapshot, and the lane is written only if its generation, which every writer of the queue
+ * Gives lanes back with the time of their first delivery; one whose endpoint or account takes none sleeps until it is
+ * woken. The wake-up cannot be lost here: the lane's generation, what it depends on and its queue are read in one
+ * snapshot (what the owner knows may be old: it has been opened since), and the lane is written only if its generation, which every writer of the queue
  * raises in its own transaction, is still that when the lock is held.
  * Lock: the lanes, SKIP LOCKED: one that a writer holds stays owned until the next try.
  */
@@ -114,17 +115,19 @@ const PARK: Statement = {
   text: `
     WITH seen AS MATERIALIZED (
       SELECT l.account_id, l.mode, l.endpoint_id, l.gen,
-             CASE WHEN g.is_open THEN (
+             (
                SELECT q.due_at
                FROM signalpost.webhook_endpoints w
+               JOIN signalpost.accounts a ON a.id = w.account_id
                JOIN signalpost.pending_deliveries q
                  ON q.account_id = w.account_id AND q.mode = w.mode AND q.endpoint_id = w.id
                  AND q.endpoint_epoch = w.epoch
                WHERE w.account_id = l.account_id AND w.mode = l.mode AND w.id = l.endpoint_id
+                 AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active'
                  AND w.account_id = ANY ($2) AND q.account_id = ANY ($2)
                ORDER BY q.due_at LIMIT 1
-             ) END AS next_due_at
-      FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::boolean[]) AS g (account_id, mode, endpoint_id, is_open)
+             ) AS next_due_at
+      FROM unnest($2::uuid[], $3::text[], $4::uuid[]) AS g (account_id, mode, endpoint_id)
       JOIN signalpost.lanes l ON l.account_id = g.account_id AND l.mode = g.mode AND l.endpoint_id = g.endpoint_id
       WHERE l.account_id = ANY ($2) AND l.owner = $1
     ), parkable AS MATERIALIZED (
@@ -223,10 +226,9 @@ export class LaneQueueRepository {
     return row!.settled?.map((number) => number - 1) ?? null;
   }
 
-  /** Gives back the lanes that nothing was added to meanwhile; returns those. A closed lane sleeps until it is woken. */
-  async park(token: string, lanes: readonly { lane: LaneId; isOpen: boolean }[]): Promise<LaneId[]> {
-    const columns = laneColumns(lanes.map(({ lane }) => lane));
-    const rows = await this.database.rows<LaneRow>(PARK, [token, ...columns, lanes.map(({ isOpen }) => isOpen)]);
+  /** Gives back the lanes that nothing was added to meanwhile; returns those. */
+  async park(token: string, lanes: readonly LaneId[]): Promise<LaneId[]> {
+    const rows = await this.database.rows<LaneRow>(PARK, [token, ...laneColumns(lanes)]);
     return rows.map(toLaneId);
   }
 }

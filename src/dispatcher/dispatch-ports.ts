@@ -68,4 +68,9 @@ export class DispatchPorts implements SessionPorts {
   random(): number {
     return Math.random();
   }
+
+  after(delayMs: number, work: () => void): () => void {
+    const timer = setTimeout(work, delayMs);
+    return () => clearTimeout(timer);
+  }
 }

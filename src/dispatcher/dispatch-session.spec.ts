@@ -100,6 +100,10 @@ class World {
       this.tell();
     },
     random: () => 0.5,
+    after: (delayMs, work) => {
+      const timer = setTimeout(work, delayMs).unref();
+      return () => clearTimeout(timer);
+    },
   };
 
   add(...numbers: number[]): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Locale } from '../accounts/account.js';
 import type { Clock } from '../common/clock.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
@@ -32,6 +32,8 @@ export interface SessionPorts {
   onProbeFailed(settings: EndpointSettings): void;
   onError(error: unknown, doing: string): void;
   random(): number;
+  /** Calls `work` after so many milliseconds; returns what prevents it. */
+  after(delayMs: number, work: () => void): () => void;
 }
 
 export interface SessionLimits {
@@ -57,7 +59,7 @@ export class DispatchSession {
   /** While a claim is about to run or under way. */
   private claiming: Promise<void> | null = null;
   private closing = false;
-  private claimTimer: NodeJS.Timeout | undefined;
+  private cancelClaimTimer: () => void = () => undefined;
   /** The last look for ready lanes found as many as it may. */
   private mayFindMore = false;
   private drained: () => void = () => undefined;
@@ -111,7 +113,7 @@ export class DispatchSession {
   /** Stops claiming and resolves when nothing is in the air, or `end` is called; then gives every lane back. */
   async close(): Promise<void> {
     this.closing = true;
-    clearTimeout(this.claimTimer);
+    this.cancelClaimTimer();
     const ended = new Promise((resolve) => this.abort.signal.addEventListener('abort', resolve));
     await Promise.race([this.drain(), ended]);
     await this.park(this.book.beginParking(this.clock.monotonicMs(), true));
@@ -120,7 +122,7 @@ export class DispatchSession {
   /** The lease is gone, or time is up: nothing of this may touch the network or the database any more. */
   end(): void {
     this.closing = true;
-    clearTimeout(this.claimTimer);
+    this.cancelClaimTimer();
     this.abort.abort();
     this.book.clear();
   }
@@ -174,7 +176,7 @@ export class DispatchSession {
     } catch (error) {
       this.book.giveBack(claims);
       this.ports.onError(error, 'claim');
-      await pause(RETRY_MS);
+      await this.pause(RETRY_MS);
     }
   }
 
@@ -213,7 +215,7 @@ export class DispatchSession {
       if (error instanceof LeaseLostError) return;
       this.ports.onError(error, 'deliver');
       endSend(null);
-      await pause(STUMBLE_MS, undefined, { ref: false });
+      await this.pause(STUMBLE_MS);
       this.settler.release(batch);
     } finally {
       endSend(null);
@@ -243,7 +245,7 @@ export class DispatchSession {
       } catch (error) {
         if (error instanceof LeaseLostError || this.abort.signal.aborted) throw new LeaseLostError();
         this.ports.onError(error, 'settle');
-        await pause(RETRY_MS);
+        await this.pause(RETRY_MS);
       }
     }
   }
@@ -264,8 +266,8 @@ export class DispatchSession {
     if (lanes.length === 0) return;
     const parked = new Set<string>();
     try {
-      const wanted = lanes.map(({ id, isOpen }) => ({ lane: id, isOpen }));
-      for (const id of await this.ports.queue.park(this.token, wanted)) parked.add(laneKey(id));
+      const ids = lanes.map(({ id }) => id);
+      for (const id of await this.ports.queue.park(this.token, ids)) parked.add(laneKey(id));
     } finally {
       for (const lane of lanes) {
         this.book.endParking(lane, parked.has(lane.key));
@@ -275,8 +277,12 @@ export class DispatchSession {
   }
 
   private wakeIn(waitMs: number): void {
-    clearTimeout(this.claimTimer);
-    this.claimTimer = setTimeout(() => this.poke(), Math.max(1, Math.ceil(waitMs)));
+    this.cancelClaimTimer();
+    this.cancelClaimTimer = this.ports.after(Math.max(1, Math.ceil(waitMs)), () => this.poke());
+  }
+
+  private pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.ports.after(delayMs, resolve));
   }
 }
 

@@ -72,8 +72,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       await this.beating;
       return;
     }
-    const timer = setTimeout(() => session.end(), SHUTDOWN_MS);
-    const beat = setInterval(() => void this.leases.extend(session.token).catch(() => undefined), HEARTBEAT_MS);
+    const cancelEnd = this.ports.after(SHUTDOWN_MS, () => session.end());
+    const cancelBeats = this.beatAlone(session);
     try {
       await session.close();
       await Promise.all([this.polling, this.beating]);
@@ -81,8 +81,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     } catch (error) {
       this.logger.error(`The lease was left to run out: ${(error as Error).message}`);
     } finally {
-      clearTimeout(timer);
-      clearInterval(beat);
+      cancelEnd();
+      cancelBeats();
       session.end();
     }
   }
@@ -145,6 +145,17 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     } catch (error) {
       this.ports.onError(error, 'extend the lease');
     }
+  }
+
+  /** Extends the lease of a session that is ending; returns what stops it. */
+  private beatAlone(session: DispatchSession): () => void {
+    let cancel: () => void = () => undefined;
+    const beat = () => {
+      void this.leases.extend(session.token).catch(() => undefined);
+      cancel = this.ports.after(HEARTBEAT_MS, beat);
+    };
+    cancel = this.ports.after(HEARTBEAT_MS, beat);
+    return () => cancel();
   }
 
   private lose(why: string): void {

@@ -193,7 +193,7 @@ export class LaneBook {
     lane.isOrdered = state.isOrdered;
     if (wanted.after === null) lane.gen = state.gen;
     this.applyRecheck(lane, state.recheckedTo);
-    lane.rate?.take(count);
+    lane.rate?.take(count, nowMs);
     const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
     if (lane.revision !== null && lane.revision !== state.revision) this.forgetPace(lane.id);
     lane.revision = state.revision;

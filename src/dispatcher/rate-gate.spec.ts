@@ -6,7 +6,7 @@ describe('RateGate', () => {
     let passed = 0;
     for (let nowMs = stepMs; nowMs <= forMs; nowMs += stepMs) {
       const count = gate.available(nowMs);
-      gate.take(count);
+      gate.take(count, nowMs);
       passed += count;
     }
     return passed;
@@ -27,11 +27,18 @@ describe('RateGate', () => {
     expect(new RateGate(500, 0).available(60_000)).toBe(10);
   });
 
+  it('gives nothing on top for the time that a claim took', () => {
+    const gate = new RateGate(5, 0);
+    expect(gate.available(200)).toBe(1);
+    gate.take(1, 1_700);
+    expect(gate.available(1_700)).toBe(0);
+  });
+
   it('tells how long the next one has to wait', () => {
     const gate = new RateGate(4, 0);
     expect(gate.available(250)).toBe(1);
     expect(gate.waitMs()).toBe(0);
-    gate.take(1);
+    gate.take(1, 250);
     gate.available(300);
     expect(gate.waitMs()).toBeCloseTo(200);
   });

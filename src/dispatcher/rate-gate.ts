@@ -18,7 +18,9 @@ export class RateGate {
     return Math.floor(this.tokens);
   }
 
-  take(count: number): void {
+  /** They pass now: what came together meanwhile, beyond what may be saved, is not for the next ones. */
+  take(count: number, nowMs: number): void {
+    this.available(nowMs);
     this.tokens -= count;
   }
 

@@ -1,0 +1,357 @@
+import type { Claim, ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
+import type { LaneId } from '../../../src/deliveries/lane-signals.js';
+import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
+
+export interface ModelEndpoint {
+  readonly lane: LaneId;
+  isEnabled: boolean;
+  isDeleted: boolean;
+  epoch: number;
+  revision: number;
+  isOrdered: boolean;
+  rateLimit: number | null;
+  isFailing: boolean;
+}
+
+export interface Pending {
+  readonly id: string;
+  readonly lane: LaneId;
+  readonly epoch: number;
+  readonly orderKey: string | null;
+  /** Milliseconds on the database's clock; `Infinity`: behind another of its operation. */
+  dueAtMs: number;
+  attemptCount: number;
+  firstAttemptAt: Date | null;
+  crashCount: number;
+}
+
+export interface Ended {
+  readonly status: 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+  readonly reason: string | null;
+  attemptCount: number;
+}
+
+interface ModelLane {
+  owner: string | null;
+  wakeAtMs: number;
+  gen: number;
+}
+
+const LEASE_MS = 8_000;
+const POISON_CRASHES = 3;
+const REACH = 1_000;
+
+/**
+ * The queue as PostgreSQL keeps it, in memory: each method is one transaction of `migrations/functions` or of
+ * `src/deliveries`, which test/dispatch-model.e2e-spec.ts proves step by step.
+ */
+export class QueueModel {
+  readonly endpoints = new Map<string, ModelEndpoint>();
+  readonly lanes = new Map<string, ModelLane>();
+  readonly pending = new Map<string, Pending>();
+  readonly ended = new Map<string, Ended>();
+  readonly leases = new Map<string, number>();
+  readonly batches = new Map<
+    string,
+    { token: string; batch: number; entries: readonly (readonly [string, number])[] }
+  >();
+
+  /** @param nowMs the database's clock */
+  constructor(private readonly nowMs: () => number) {}
+
+  addEndpoint(lane: LaneId, more: Partial<ModelEndpoint> = {}): void {
+    const flags = { isEnabled: true, isDeleted: false, isOrdered: false, isFailing: false };
+    this.endpoints.set(lane[2], { lane, ...flags, epoch: 0, revision: 1, rateLimit: null, ...more });
+    this.lanes.set(lane[2], { owner: null, wakeAtMs: Infinity, gen: 0 });
+  }
+
+  /** @returns whether there is a delivery of it */
+  publish(endpointId: string, id: string, operation: string | null): boolean {
+    const endpoint = this.endpoints.get(endpointId)!;
+    if (endpoint.isDeleted) return false;
+    if (!endpoint.isEnabled) {
+      this.ended.set(id, { status: 'skipped', reason: 'endpoint_disabled', attemptCount: 0 });
+      return true;
+    }
+    this.add(endpoint, id, endpoint.isOrdered ? operation : null);
+    return true;
+  }
+
+  /** A delivery made by hand: outside any order. */
+  resend(endpointId: string, id: string): boolean {
+    const endpoint = this.endpoints.get(endpointId)!;
+    if (!endpoint.isEnabled || endpoint.isDeleted) return false;
+    this.add(endpoint, id, null);
+    return true;
+  }
+
+  private add({ lane, epoch }: ModelEndpoint, id: string, orderKey: string | null): void {
+    const start = { dueAtMs: this.nowMs(), attemptCount: 0, firstAttemptAt: null, crashCount: 0 };
+    this.pending.set(id, { id, lane, epoch, orderKey, ...start });
+    this.wake(lane[2]);
+  }
+
+  wake(endpointId: string): void {
+    const lane = this.lanes.get(endpointId)!;
+    lane.gen += 1;
+    if (lane.owner === null) lane.wakeAtMs = Math.min(lane.wakeAtMs, this.nowMs());
+  }
+
+  retry(id: string): void {
+    const found = this.findLive(id);
+    if (!found) return;
+    this.wake(found.lane[2]);
+    if (found.dueAtMs !== Infinity) found.dueAtMs = Math.min(found.dueAtMs, this.nowMs());
+  }
+
+  cancel(id: string): void {
+    const found = this.findLive(id);
+    if (!found) return;
+    this.wake(found.lane[2]);
+    this.end(found, { status: 'cancelled', reason: 'cancelled_by_user', attemptCount: found.attemptCount });
+  }
+
+  disable(endpointId: string): void {
+    const endpoint = this.endpoints.get(endpointId)!;
+    if (!endpoint.isEnabled || endpoint.isDeleted) return;
+    endpoint.isEnabled = false;
+    endpoint.epoch += 1;
+    endpoint.revision += 1;
+  }
+
+  enable(endpointId: string): void {
+    const endpoint = this.endpoints.get(endpointId)!;
+    if (endpoint.isEnabled || endpoint.isDeleted) return;
+    Object.assign(endpoint, { isEnabled: true, isFailing: false, revision: endpoint.revision + 1 });
+    this.wake(endpointId);
+  }
+
+  delete(endpointId: string): void {
+    this.endpoints.get(endpointId)!.isDeleted = true;
+  }
+
+  /** What the job does that ends the leftovers of disabled and deleted endpoints. */
+  endLeftovers(): void {
+    for (const one of [...this.pending.values()]) if (!this.isLive(one)) this.endLeftover(one);
+  }
+
+  register(token: string): void {
+    this.leases.set(token, this.nowMs() + LEASE_MS);
+  }
+
+  extend(token: string): boolean {
+    if (!this.hasLease(token)) return false;
+    this.register(token);
+    return true;
+  }
+
+  unregister(token: string): void {
+    this.leases.delete(token);
+    for (const [key, batch] of this.batches) if (batch.token === token) this.batches.delete(key);
+    this.freeLanes();
+  }
+
+  hasLease(token: string): boolean {
+    return (this.leases.get(token) ?? -Infinity) > this.nowMs();
+  }
+
+  deleteExpired(): number {
+    const expired = [...this.leases.keys()].filter((token) => !this.hasLease(token));
+    expired.forEach((token) => this.leases.delete(token));
+    return expired.length;
+  }
+
+  countCrashes(): string[] {
+    const deaths = new Map<string, Set<string>>();
+    for (const [key, { token, entries }] of this.batches) {
+      if (this.leases.has(token)) continue;
+      this.batches.delete(key);
+      for (const [id, number] of entries) {
+        if (this.pending.get(id)?.attemptCount !== number - 1) continue;
+        deaths.set(id, (deaths.get(id) ?? new Set()).add(token));
+      }
+    }
+    for (const [id, tokens] of deaths) this.pending.get(id)!.crashCount += tokens.size;
+    return [...deaths.keys()];
+  }
+
+  failUnsendable(ids: readonly string[]): string[] {
+    const given = ids.flatMap((id) => this.pending.get(id) ?? []);
+    for (const endpointId of new Set(given.map(({ lane }) => lane[2]))) this.wake(endpointId);
+    const poison = given.filter((one) => one.crashCount >= POISON_CRASHES && this.isLive(one));
+    poison.forEach((one) => this.end(one, { status: 'failed', reason: 'poison', attemptCount: one.attemptCount }));
+    return poison.map(({ id }) => id);
+  }
+
+  freeLanes(): number {
+    const orphaned = [...this.lanes.values()].filter(({ owner }) => owner !== null && !this.leases.has(owner));
+    for (const lane of orphaned) Object.assign(lane, { owner: null, wakeAtMs: this.nowMs(), gen: lane.gen + 1 });
+    return orphaned.length;
+  }
+
+  findReady(limit: number): LaneId[] {
+    const nowMs = this.nowMs();
+    const ready = [...this.lanes].filter(([, { owner, wakeAtMs }]) => owner === null && wakeAtMs <= nowMs);
+    ready.sort(([, a], [, b]) => a.wakeAtMs - b.wakeAtMs);
+    return ready.slice(0, limit).map(([id]) => this.endpoints.get(id)!.lane);
+  }
+
+  readOwned(token: string): { lane: LaneId; gen: string }[] {
+    const owned = [...this.lanes].filter(([, { owner }]) => owner === token);
+    return owned.map(([id, { gen }]) => ({ lane: this.endpoints.get(id)!.lane, gen: String(gen) }));
+  }
+
+  claim(token: string, batch: number, claims: readonly LaneClaim[], inFlight: readonly string[]): Claim {
+    if (!this.hasLease(token)) return { deliveries: [], lanes: [] };
+    for (const { lane } of claims) this.lanes.get(lane[2])!.owner ??= token;
+    const owned = claims.filter(({ lane }) => this.lanes.get(lane[2])!.owner === token);
+    const rechecked = new Map(owned.map((wanted) => [wanted, this.arrange(wanted)]));
+    const deliveries = owned.flatMap((wanted) => this.readDue(wanted, new Set(inFlight)));
+    if (deliveries.length > 0) {
+      const entries = deliveries.map(({ id, attemptCount }) => [id, attemptCount + 1] as const);
+      this.batches.set(`${token} ${batch}`, { token, batch, entries });
+    }
+    const lanes = owned.map((wanted) => {
+      const endpoint = this.endpoints.get(wanted.lane[2])!;
+      const coming = this.queueOf(endpoint).filter(({ dueAtMs }) => dueAtMs > this.nowMs() && dueAtMs < Infinity);
+      return {
+        lane: wanted.lane,
+        gen: String(this.lanes.get(wanted.lane[2])!.gen),
+        isOpen: endpoint.isEnabled && !endpoint.isDeleted,
+        rateLimit: endpoint.rateLimit,
+        isFailing: endpoint.isFailing,
+        nextDueInMs: coming.length === 0 ? null : coming[0]!.dueAtMs - this.nowMs(),
+        revision: String(endpoint.revision),
+        isOrdered: endpoint.isOrdered,
+        recheckedTo: rechecked.get(wanted)!,
+      };
+    });
+    return { deliveries, lanes };
+  }
+
+  settle(token: string, finished: readonly number[], settlements: readonly Settlement[]): number[] | null {
+    if (!this.hasLease(token)) return null;
+    const settled: number[] = [];
+    settlements.forEach((settlement, index) => {
+      const { deliveryId: id, number, next } = settlement;
+      const found = this.pending.get(id);
+      if (found?.attemptCount === number - 1 && !this.isLive(found)) this.endLeftover(found);
+      const current = this.pending.get(id);
+      if (current?.attemptCount === number - 1) {
+        settled.push(index);
+        if ('end' in next) this.end(current, { status: next.end, reason: next.reason, attemptCount: number });
+        else {
+          const firstAttemptAt = current.firstAttemptAt ?? settlement.attempt.startedAt;
+          Object.assign(current, { dueAtMs: this.nowMs() + Math.round(next.waitMs), crashCount: 0, firstAttemptAt });
+          current.attemptCount = number;
+        }
+      } else {
+        const ended = this.ended.get(id);
+        const wasEndedBeside = ended?.status === 'cancelled' || ended?.status === 'skipped';
+        if (wasEndedBeside && ended.attemptCount === number - 1) ended.attemptCount = number;
+      }
+      if (settlement.failingBegins !== null) {
+        this.endpoints.get(settlement.lane[2])!.isFailing = settlement.failingBegins;
+      }
+    });
+    for (const batch of finished) this.batches.delete(`${token} ${batch}`);
+    return settled;
+  }
+
+  park(token: string, lanes: readonly LaneId[]): LaneId[] {
+    const parked = lanes.filter((lane) => this.lanes.get(lane[2])!.owner === token);
+    for (const lane of parked) {
+      const endpoint = this.endpoints.get(lane[2])!;
+      const [first] = endpoint.isEnabled && !endpoint.isDeleted ? this.queueOf(endpoint) : [];
+      Object.assign(this.lanes.get(lane[2])!, { owner: null, wakeAtMs: first?.dueAtMs ?? Infinity });
+    }
+    return parked;
+  }
+
+  /** An earlier one of its operation is unfinished. */
+  isBehind({ id, lane, orderKey, epoch }: Pending): boolean {
+    if (orderKey === null) return false;
+    for (const other of this.pending.values()) {
+      if (other.lane[2] === lane[2] && other.orderKey === orderKey && other.epoch === epoch && other.id < id)
+        return true;
+    }
+    return false;
+  }
+
+  /** Its endpoint would still be sent it. */
+  isLive({ lane, epoch }: Pending): boolean {
+    const endpoint = this.endpoints.get(lane[2])!;
+    return endpoint.epoch === epoch && !endpoint.isDeleted;
+  }
+
+  private findLive(id: string): Pending | null {
+    const found = this.pending.get(id);
+    return found && this.isLive(found) && this.endpoints.get(found.lane[2])!.isEnabled ? found : null;
+  }
+
+  /** Of the present epoch, in the order of due times, then ids. */
+  private queueOf(endpoint: ModelEndpoint): Pending[] {
+    const queue = [...this.pending.values()].filter(
+      ({ lane, epoch }) => lane[2] === endpoint.lane[2] && epoch === endpoint.epoch,
+    );
+    return queue.sort((a, b) => a.dueAtMs - b.dueAtMs || (a.id < b.id ? -1 : 1));
+  }
+
+  /** Puts followers that are due aside and releases those that wait for nothing; how far it looked. */
+  private arrange({ lane, recheckWaiting, recheckAfter }: LaneClaim): string | null {
+    const endpoint = this.endpoints.get(lane[2])!;
+    let recheckedTo: string | null = null;
+    if (recheckWaiting) {
+      const waiting = this.queueOf(endpoint).filter(
+        ({ dueAtMs, id }) => dueAtMs === Infinity && id > (recheckAfter ?? ''),
+      );
+      const looked = waiting.slice(0, REACH);
+      for (const one of looked) if (!this.isBehind(one)) one.dueAtMs = this.nowMs();
+      recheckedTo = looked.length < REACH ? null : looked.at(-1)!.id;
+    }
+    if (endpoint.isOrdered) {
+      const due = this.queueOf(endpoint).filter(({ dueAtMs }) => dueAtMs <= this.nowMs());
+      for (const one of due.slice(0, REACH)) if (this.isBehind(one)) one.dueAtMs = Infinity;
+    }
+    return recheckedTo;
+  }
+
+  private readDue({ lane, room, rateLimit, after }: LaneClaim, inFlight: ReadonlySet<string>): ClaimedDelivery[] {
+    const endpoint = this.endpoints.get(lane[2])!;
+    if (!endpoint.isEnabled || endpoint.isDeleted) return [];
+    if (endpoint.rateLimit !== null && endpoint.rateLimit !== rateLimit) return [];
+    const due = this.queueOf(endpoint).filter((one) => {
+      const isAfter =
+        after === null || one.dueAtMs > after.dueAtMs || (one.dueAtMs === after.dueAtMs && one.id > after.id);
+      return one.dueAtMs <= this.nowMs() && isAfter && !inFlight.has(one.id) && !this.isBehind(one);
+    });
+    return due.slice(0, room).map(({ id, dueAtMs, attemptCount, firstAttemptAt, crashCount }) => ({
+      ...{ lane, id, dueAtMs, attemptCount, firstAttemptAt, revision: endpoint.revision, eventId: id, body: '{}' },
+      ...{ eventType: 'collect.pending', operationId: null, isUnsendable: crashCount >= POISON_CRASHES },
+    }));
+  }
+
+  private endLeftover(one: Pending): void {
+    const isSkipped = one.epoch < this.endpoints.get(one.lane[2])!.epoch;
+    const [status, reason] = isSkipped
+      ? (['skipped', 'endpoint_disabled'] as const)
+      : (['cancelled', 'endpoint_deleted'] as const);
+    this.pending.delete(one.id);
+    this.ended.set(one.id, { status, reason, attemptCount: one.attemptCount });
+  }
+
+  private end(one: Pending, end: Ended): void {
+    this.pending.delete(one.id);
+    this.ended.set(one.id, end);
+    if (one.orderKey === null) return;
+    const followers = [...this.pending.values()].filter(
+      (other) =>
+        other.lane[2] === one.lane[2] &&
+        other.orderKey === one.orderKey &&
+        other.epoch === one.epoch &&
+        other.id > one.id,
+    );
+    const [next] = followers.sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (next?.dueAtMs === Infinity) next.dueAtMs = this.nowMs();
+  }
+}
