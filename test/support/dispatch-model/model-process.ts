@@ -1,4 +1,3 @@
-import type { Clock } from '../../../src/common/clock.js';
 import type { AppConfig } from '../../../src/config/app-config.js';
 import type { DispatcherLeaseRepository } from '../../../src/deliveries/dispatcher-lease.repository.js';
 import type { ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
