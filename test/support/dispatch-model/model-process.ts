@@ -10,11 +10,21 @@ import { Dispatcher } from '../../../src/dispatcher/dispatcher.js';
 import type { DispatcherWakeUps } from '../../../src/dispatcher/dispatcher-wake-ups.js';
 import type { UnsendableDeliveries } from '../../../src/dispatcher/unsendable-deliveries.js';
 import type { EndpointSettings } from '../../../src/webhooks/endpoint-settings.js';
-import { CONCURRENCY, LANE_CONCURRENCY } from './receivers.js';
-import type { ModelWorld } from './model-world.js';
+import type { QueueModel } from './queue-model.js';
+import { CONCURRENCY, LANE_CONCURRENCY, type Receivers } from './receivers.js';
+import type { VirtualTime } from './virtual-time.js';
 
 /** What becomes of a statement: it never arrives, its answer never does, or either takes long. */
 export type Fault = 'refused' | 'lost' | 'late' | 'slow';
+
+/** What a process meets. */
+interface Surroundings {
+  readonly time: VirtualTime;
+  readonly queue: QueueModel;
+  readonly receivers: Receivers;
+  random(): number;
+  countAttempt(deliveryId: string, number: number): void;
+}
 
 const SLOW_MS = 1_500;
 const HEARTBEAT_MS = 2_000;
@@ -42,7 +52,7 @@ export class ModelProcess {
   private readonly sweeper: CrashSweeper;
 
   constructor(
-    private readonly world: ModelWorld,
+    private readonly world: Surroundings,
     clockErrorMs: number,
   ) {
     const { queue, time } = world;
