@@ -18,7 +18,7 @@ export const limitedBy = [
 ];
 export const SIZES = {
   smoke: { deliveries: 10_000, deadSeconds: 6, windows: 3, windowMs: 500 },
-  usual: { deliveries: 1_000_000, deadSeconds: 45, windows: 5, windowMs: 2_000 },
+  usual: { deliveries: 1_000_000, deadSeconds: 30, windows: 5, windowMs: 2_000 },
 };
 
 const ENDPOINTS = 10;

@@ -10,8 +10,8 @@ export const about =
   'the last delivery is settled. The limit is what a team writes first: Fastify, a pool of 12 connections, and one INSERT a ' +
   'request into a table with nothing but a key, which delivers nothing.';
 export const limitedBy = [
-  'Single publishes: HTTP in NestJS and Fastify, the checks of a body, and the JSON in and out, on the core that the service has.',
-  'Batches: PostgreSQL, some 80 µs an event: the operation 20, log, keys and the indexes of events the rest.',
+  'Single publishes: HTTP, the checks of a body, and JSON in and out, on the one core that the service has.',
+  'Batches: PostgreSQL, which writes the event, its log, its operation and its keys, each with its indexes.',
   'Delivered: the same cores also send, receive and settle each webhook.',
 ];
 export const SIZES = {

@@ -12,7 +12,7 @@ export const about =
   'malformed keys, wrong checksums, unknown ones, and right ones with a wrong secret; good requests are sent at their times.';
 export const limitedBy = [
   'A new key: argon2id, which is meant to cost.',
-  'The flood: a bad key costs the process about what a good request does, until its address is turned away.',
+  'The flood: what a bad key costs, until its address is turned away.',
 ];
 export const SIZES = {
   smoke: { rounds: 2, warmCalls: 5_000, coldKeys: 3, phaseMs: 500 },

@@ -16,7 +16,7 @@ export const limitedBy = [
 ];
 export const SIZES = {
   smoke: { rounds: 2, seconds: { 10: 1, 50: 1, 200: 1, 1000: 1 } },
-  usual: { rounds: 3, seconds: { 10: 20, 50: 10, 200: 5, 1000: 3 } },
+  usual: { rounds: 3, seconds: { 10: 15, 50: 10, 200: 4, 1000: 3 } },
 };
 
 const ACCOUNTS = 10;

@@ -6,7 +6,7 @@ import { figure } from './statistics.mjs';
 export const title = 'Quick: ratios to the limits of the same run';
 export const about = 'Fewer events and rounds of the benches dispatch and ingest.';
 export const limitedBy = ['See those benches.'];
-export const SIZES = { quick: { rounds: 5, events: 2_000, singles: 600, batched: 2_000 } };
+export const SIZES = { quick: { rounds: 5, events: 4_000, singles: 1_000, batched: 3_000 } };
 
 export async function run(rig, { rounds, events, singles, batched }) {
   await rig.startDatabase();

@@ -7,8 +7,7 @@ const COMMITTED = 'bench/committed-ratios.json';
 const SMALLEST_SHARE = 0.5;
 
 /** Prints each guarded ratio beside the committed one; whether none fell below half of its own. */
-export function isWithin({ figures }) {
-  const committed = readCommitted();
+export function isWithin({ figures }, committed = readCommitted()) {
   const verdicts = guarded(figures).map((figure) => {
     const { label, ratio } = figure;
     const before = committed[label];

@@ -3,13 +3,14 @@
 import { fork, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { FOLDER_PREFIX, removeFolder } from './leftovers.mjs';
 
 const START_MS = 120_000;
+const SHARED_BUFFERS_MB = Math.min(1_024, Math.floor(totalmem() / 2 ** 20 / 8));
 
 export class Rig {
   #ends = [];
@@ -44,7 +45,11 @@ export class Rig {
   /** Starts PostgreSQL with `settings` beside those that the service's own server has; only the first call starts it. */
   async startDatabase(settings = {}) {
     const { embeddedDatabase } = await import('../dist/src/database/embedded/embedded-postgres.js');
-    this.#embedded = await embeddedDatabase(this.folder, { shared_buffers: '1GB', max_wal_size: '4GB', ...settings });
+    this.#embedded = await embeddedDatabase(this.folder, {
+      shared_buffers: `${SHARED_BUFFERS_MB}MB`,
+      max_wal_size: '4GB',
+      ...settings,
+    });
     this.onEnd(() => this.#embedded.release());
     const pid = Number(readFileSync(join(this.folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
     this.#announce('PostgreSQL', pid);

@@ -14,7 +14,7 @@ export const limitedBy = [
 ];
 export const SIZES = {
   smoke: { rounds: 2, singles: 500, batched: 2_000, idleMs: 500 },
-  usual: { rounds: 5, singles: 6_000, batched: 10_000, idleMs: 3_000 },
+  usual: { rounds: 3, singles: 6_000, batched: 10_000, idleMs: 3_000 },
 };
 
 const ACCOUNTS = 10;

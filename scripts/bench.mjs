@@ -14,7 +14,8 @@ const LIMIT_MINUTES = { smoke: 5, usual: 15, full: 120, quick: 2 };
 const STOP_MS = 30_000;
 
 prepare();
-const { writeResults, toSection } = await import('../bench/report.mjs');
+const { writeResults } = await import('../bench/report.mjs');
+const { toSection } = await import('../bench/table.mjs');
 const { commitRatios, isWithin } = await import('../bench/regression.mjs');
 const { names, size, options, writes, commits } = readArguments();
 removeAbandonedRigs();

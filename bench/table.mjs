@@ -1,0 +1,66 @@
+// What a bench measured, as a table for the terminal and for bench/RESULTS.md.
+import { doubt, meets } from './statistics.mjs';
+
+/** A bench's section: its table, what limits it, and where and when it was measured. */
+export function toSection({ title, about, limitedBy, figures, trouble, seconds, machine, versions }) {
+  const warning = trouble === null ? [] : [`**No time can be told: ${trouble}.**`, ''];
+  return [
+    `## ${title}`,
+    '',
+    about,
+    '',
+    ...warning,
+    '| figure | measured | spread | limit in the same run | ratio | aim | met |',
+    '|---|---|---|---|---|---|---|',
+    ...figures.map((figure) => toRow(figure, trouble)),
+    '',
+    'What limits it:',
+    '',
+    ...limitedBy.map((reason) => `- ${reason}`),
+    '',
+    `Measured on ${new Date().toISOString().slice(0, 10)} in ${seconds} s: ${machine}, Node ${versions.node}, PostgreSQL ${versions.postgresql}.`,
+    '',
+  ].join('\n');
+}
+
+function toRow(figure, trouble) {
+  const { name, unit, value, limit, ratio, aims, digits } = figure;
+  const told = (summary, show, reason) => {
+    const why = doubt(summary, figure, reason);
+    if (why === null) return show(summary);
+    return `no figure: ${why === trouble ? 'see above' : why}`;
+  };
+  const cells = [
+    name,
+    told(value, ({ median }) => `${number(median, digits)} ${unit}`, trouble),
+    value.spread === null ? '–' : `${Math.round(value.spread)} %`,
+    limit === null ? '–' : `${limit.name}: ${told(limit, ({ median }) => number(median, digits), trouble)}`,
+    ratio === null ? '–' : told(ratio, ratioText, null),
+    aims.map((aim) => aimText(aim, digits)).join('; ') || '–',
+    aims.map((aim) => verdict(figure, aim, trouble)).join('; ') || '–',
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function verdict(figure, aim, trouble) {
+  const summary = aim.of === 'ratio' ? figure.ratio : figure.value;
+  if (doubt(summary, figure, aim.of === 'ratio' ? null : trouble) !== null) return 'not known';
+  return meets(figure, aim) ? 'yes' : '**no**';
+}
+
+function ratioText({ median, spread }) {
+  return spread === null ? number(median, 2) : `${number(median, 2)} (${Math.round(spread)} %)`;
+}
+
+function aimText({ of, atLeast, atMost }, digits) {
+  const text = atLeast === undefined ? `≤ ${aimNumber(atMost, digits)}` : `≥ ${aimNumber(atLeast, digits)}`;
+  return of === 'ratio' ? `ratio ${text}` : text;
+}
+
+function aimNumber(value, digits) {
+  return Number.isInteger(value) ? number(value, 0) : number(value, Math.max(digits, 1));
+}
+
+function number(value, digits) {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
