@@ -1,10 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { FUNCTION_FILES, readSql } from './sql-files.js';
+import { FUNCTION_FILES, readSql, SCHEMA_FILES } from './sql-files.js';
 
 export class InitialSchema1793577600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(readSql('0001-schema.sql'));
-    for (const file of FUNCTION_FILES) await queryRunner.query(readSql(file));
+    for (const file of [...SCHEMA_FILES, ...FUNCTION_FILES]) await queryRunner.query(readSql(file));
     await queryRunner.query(readSql('word-indexes.sql'));
     await queryRunner.query(readSql('producer-role.sql'));
   }

@@ -5,6 +5,17 @@ export function readSql(name: string): string {
   return readFileSync(new URL(name, import.meta.url), 'utf8');
 }
 
+/** The files that hold the tables and their indexes, in the order in which they run. */
+export const SCHEMA_FILES = [
+  'schema/general.sql',
+  'schema/accounts-and-keys.sql',
+  'schema/events-and-operations.sql',
+  'schema/logs.sql',
+  'schema/webhooks.sql',
+  'schema/deliveries.sql',
+  'schema/dispatcher.sql',
+] as const;
+
 /** The files that hold one database function each; a test compares them with what the database has. */
 export const FUNCTION_FILES = [
   'functions/search_words.sql',
