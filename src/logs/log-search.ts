@@ -6,7 +6,14 @@ import { Database } from '../database/database.js';
 import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogSegment, logSegments, monthOf } from './log-segments.js';
-import { filterValues, LOG_STATEMENTS, lookUpOf, type LogRow, type LogStatements } from './log-statements.js';
+import {
+  filterValues,
+  firstHitsOf,
+  LOG_STATEMENTS,
+  lookUpOf,
+  type LogRow,
+  type LogStatements,
+} from './log-statements.js';
 import { logQuestion } from './log-words.js';
 import { uuidAfter } from './uuid-order.js';
 
@@ -14,6 +21,8 @@ import { uuidAfter } from './uuid-order.js';
 const FIRST_STEP_ROWS = 3_000;
 /** Rows of a further step: a matter of milliseconds. */
 const STEP_ROWS = 20_000;
+/** Rows that are walked where words are known to be frequent: a page of them, unless they are all further away. */
+const NEAR_ROWS = 5_000;
 const DEFAULT_MAX_STEPS = 50;
 /** So many hits are read and sorted; with more the words are frequent, and walking meets them soon. */
 const MOST_HITS = 5_000;
@@ -38,6 +47,9 @@ interface Hit extends LogRow {
   readonly total: number;
 }
 
+/** A row of `firstHitsOf`. */
+type FirstHit = { readonly hits: number; readonly edge: string | null } & (LogRow | { readonly id: null });
+
 /** One search on its way. */
 interface Search {
   readonly scope: LogScope;
@@ -53,7 +65,8 @@ interface Search {
 /**
  * Searches in the order of the page. No single plan serves rare and frequent words alike, so: the first rows are walked
  * and filtered; past them, month by month, the word index is asked for a bounded number of hits; where there are more,
- * the month is walked on, and its hits are sorted only when even that did not fill the page.
+ * the month is walked a little further, then the first of its hits in order are judged, and all of them only when even
+ * that did not fill the page.
  */
 @Injectable()
 export class LogSearch {
@@ -111,8 +124,21 @@ export class LogSearch {
     }
     const question = every(parts);
     if (await this.lookUp(search, segment, question, MOST_HITS)) return;
-    const rest = await this.walkStep(search, segment, STEP_ROWS);
+    const far = await this.walkStep(search, segment, NEAR_ROWS);
+    if (far === null || isFull(search)) return;
+    const rest = await this.takeFirstHits(search, far, question);
     if (rest !== null && !isFull(search)) await this.lookUp(search, rest, question, ALL_HITS);
+  }
+
+  /** Takes what passes of the segment's first hits; what is left of it beyond them, null when that is nothing. */
+  private async takeFirstHits(search: Search, segment: LogSegment, question: string): Promise<LogSegment | null> {
+    const direction = search.page.upwards ? 'ASC' : 'DESC';
+    const values = [...stepValues(search, segment), question, MOST_HITS];
+    const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment)), values);
+    for (const row of rows) if (row.id !== null) search.rows.push(row);
+    const { hits, edge } = rows[0]!;
+    if (hits < MOST_HITS) return null;
+    return { ...segment, ...(search.page.upwards ? { from: uuidAfter(edge!) } : { until: edge! }) };
   }
 
   /** Takes the segment's hits; false, and nothing taken, when they are more than `most`. */

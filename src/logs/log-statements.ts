@@ -92,6 +92,32 @@ export function lookUpOf(direction: Direction, { from, until }: { from: string; 
   };
 }
 
+/**
+ * Where the hits are too many to judge and sort each: as `lookUpOf`, but of all hits only ids are gathered and the `$17`
+ * first in order kept; the filters judge those. In each row, also where none passes: `hits`, how many were kept, and
+ * `edge`, the id of the last of them.
+ */
+export function firstHitsOf(direction: Direction, { from, until }: { from: string; until: string }): Statement {
+  return {
+    name: `logs.first_hits_${direction.toLowerCase()}_${from.slice(0, 13)}`,
+    text: `WITH hits AS MATERIALIZED (
+        SELECT l.id FROM signalpost.logs l
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ $16::tsquery AND (${IN_RANGE}) IS TRUE
+        ORDER BY l.id ${direction} LIMIT $17
+      )
+      SELECT kept.hits, kept.ids[kept.hits] AS edge, found.*
+      FROM (SELECT count(*)::integer AS hits, array_agg(h.id ORDER BY h.id ${direction}) AS ids FROM hits h) AS kept
+      LEFT JOIN (
+        SELECT l.* FROM hits h CROSS JOIN LATERAL (
+          SELECT ${LOG_COLUMNS} FROM signalpost.logs l
+          WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id AND ${FILTERED} LIMIT 1
+        ) AS l
+        ORDER BY h.id ${direction} LIMIT $5
+      ) AS found ON true
+      ORDER BY found.id ${direction}`,
+  };
+}
+
 // Index: primary key, for a sample from one end of the range. How many of it match each part of a question.
 const sampleOf = (direction: Direction): Statement => ({
   name: `logs.sample_${direction.toLowerCase()}`,
