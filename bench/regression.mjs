@@ -20,10 +20,14 @@ export function isWithin({ figures }, committed = readCommitted()) {
   return !verdicts.includes(false);
 }
 
+/** Makes these ratios the committed ones; one that is not certain stays as it was. */
 export function commitRatios({ figures, machine, versions }) {
-  const ratios = Object.fromEntries(
-    guarded(figures).map(({ label, ratio }) => [label, Math.round(ratio.median * 100) / 100]),
-  );
+  const ratios = readCommitted();
+  for (const { label, ratio } of guarded(figures)) {
+    const why = doubt(ratio, { isTimed: true });
+    if (why === null) ratios[label] = Math.round(ratio.median * 100) / 100;
+    else console.log(`${label} is not committed: ${why}`);
+  }
   const text = { measuredOn: `${machine}, Node ${versions.node}, PostgreSQL ${versions.postgresql}`, ratios };
   writeFileSync(COMMITTED, `${JSON.stringify(text, null, 2)}\n`);
   console.log(`Wrote ${COMMITTED}.`);
