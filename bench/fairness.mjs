@@ -39,9 +39,15 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
   const publishing = publisher(service.origin, '/v1/events', others);
   rig.onEnd(() => publishing.close());
   const measured = { alone: [], beside: [] };
+  const cpuMs = { alone: [], beside: [] };
+  const measureRound = async (name) => {
+    const before = (await service.metrics()).cpuMs;
+    measured[name].push(await measure(sink, publishing, PER_SECOND, seconds));
+    cpuMs[name].push(((await service.metrics()).cpuMs - before) / seconds);
+  };
   await measure(sink, publishing, PER_SECOND, seconds / 2);
   await rig.analyze();
-  for (let n = 0; n < rounds; n++) measured.alone.push(await measure(sink, publishing, PER_SECOND, seconds));
+  for (let n = 0; n < rounds; n++) await measureRound('alone');
 
   await api.call('POST', '/v1/events', heavy.key, event());
   const account = decodeId('acct', heavy.id);
@@ -49,7 +55,7 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
   await loadBacklog(sql, account, [decodeId('we', heavy.endpoints[0])], dead);
   await loadBacklog(sql, account, [decodeId('we', id)], limited);
   await sleep(UNDER_WAY_MS);
-  for (let n = 0; n < rounds; n++) measured.beside.push(await measure(sink, publishing, PER_SECOND, seconds));
+  for (let n = 0; n < rounds; n++) await measureRound('beside');
 
   const row = (name, share, aims) =>
     figure({
@@ -61,5 +67,9 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
     { of: 'value', atMost: 1_000 },
     { of: 'ratio', atMost: 1.5 },
   ];
-  return [row('p50', 0.5, []), row('p99', 0.99, aims)];
+  const cpu = figure({
+    ...{ name: 'CPU of the service', unit: 'ms a second', isTimed: false, rounds: cpuMs.beside },
+    limit: { name: 'without that account', rounds: cpuMs.alone },
+  });
+  return [row('p50', 0.5, []), row('p99', 0.99, aims), cpu];
 }
