@@ -94,18 +94,6 @@ describe('descriptions of operations', () => {
       expect(sentences.describeCustomEvent('fr', type, null)).toMatch(/^Avis publié/);
     }
   });
-
-  it('takes at most 5 µs an event', () => {
-    const operation = { ...OPERATION, status: 'failed', cause: { code: 'wrong_pin', description: 'A wrong PIN.' } };
-    const rounds = 20_000;
-    let started = 0;
-    for (let index = -rounds; index < rounds; index += 1) {
-      if (index === 0) started = performance.now();
-      sentences.describeOperationEvent('fr', operation);
-    }
-    // Ten times the aim, so that a busy machine does not fail the test.
-    expect(((performance.now() - started) * 1_000) / rounds).toBeLessThan(50);
-  });
 });
 
 describe('descriptions of deliveries', () => {
