@@ -1,7 +1,7 @@
 // What `npm start` and `npm test` do first on a bare clone: plain Node, since nothing is installed yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isBuilt } from './sources.mjs';
@@ -18,6 +18,7 @@ export function prepare() {
   // A container image has the build and its packages, and nothing to make them from.
   if (!existsSync('src')) return;
   if (!isInstalled()) {
+    refuseLinkedPackages();
     step('Installing packages (npm ci)', () => runNpm(['ci', '--include=dev', '--no-fund', '--no-audit']));
     writeFileSync(INSTALL_STAMP, lockHash());
   }
@@ -34,6 +35,15 @@ function isInstalled() {
   if (!existsSync(NPM_STAMP)) return false;
   if (existsSync(INSTALL_STAMP) && readFileSync(INSTALL_STAMP, 'utf8') === lockHash()) return true;
   return statSync(NPM_STAMP).mtimeMs >= statSync('package-lock.json').mtimeMs;
+}
+
+/** npm ci empties the folder first: through a link that would be another clone's. */
+function refuseLinkedPackages() {
+  if (!lstatSync('node_modules', { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  fail(
+    'Packages have to be installed anew, but node_modules is a symbolic link: npm ci would empty the folder that it ' +
+      `leads to, ${readlinkSync('node_modules')}. Remove the link, or run npm ci where it leads.`,
+  );
 }
 
 function lockHash() {
