@@ -248,13 +248,14 @@ describe('POST /v1/webhook-endpoints/:id/test', () => {
 
   it('has a limit of its own, far below that of other requests', async () => {
     const { id } = await endpoint();
-    const statuses: number[] = [];
-    for (let n = 0; n < 31; n += 1) statuses.push((await post(id)).status);
-    expect(statuses).toEqual([...Array<number>(30).fill(200), 429]);
-    const refused = await post(id);
+    // One comes back every two seconds, so that a slow machine may send a few more.
+    let refused = await post(id);
+    let sent = 0;
+    for (; sent < 60 && refused.status === 200; sent += 1) refused = await post(id);
     expectProblem(refused, 429, 'rate_limited');
     expect(refused.headers['retry-after']).toMatch(/^[12]$/);
-    expect(receiver.arrivals).toHaveLength(30);
+    expect(sent).toBeGreaterThanOrEqual(30);
+    expect(receiver.arrivals).toHaveLength(sent);
     // Others are not held up.
     await service.call('get', `/v1/webhook-endpoints/${id}`, { key: key() }).expect(200);
   });
