@@ -2,9 +2,10 @@ import { decodeId, encodeId, newUuid, uuidTime } from '../src/common/ids.js';
 import { type MadeAccount, Service } from './support/service.js';
 
 /** More hits than are judged one by one, behind more rows of their month than are walked before the index is asked. */
-const HITS = 8_300;
-/** So many of the hits, the oldest, happened before `SPLIT`. */
-const EARLY_HITS = 300;
+const HITS = 10_400;
+/** So many are judged at first; all of them but the last, and some more, happened an hour later than the others. */
+const JUDGED = 5_000;
+const LATE_HITS = 5_200;
 const NEWER_ROWS = 8_300;
 const HOUR_MS = 3_600_000;
 
@@ -24,9 +25,9 @@ describe('a frequent word that only the older logs of a month have', () => {
        SELECT $1, 'test', (lpad(to_hex($2::bigint + n), 12, '0') || '7' || left(md5(n::text), 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
          'operation', 'note', CASE WHEN n % 2 = 0 THEN 'info' ELSE 'failed' END, 'Row ' || n,
          ' row ' || n || CASE WHEN n < $3 THEN ' buried' ELSE ' open' END, 'system',
-         to_timestamp(($2::bigint + CASE WHEN n < $4 THEN 0 ELSE $5 END) / 1000.0)
+         to_timestamp(($2::bigint + CASE WHEN n < $3 - $4 OR n = $3 - $7 THEN 0 ELSE $5 END) / 1000.0)
        FROM generate_series(0, $6::integer) AS n RETURNING id`,
-      [decodeId('acct', account.id), monthMs, HITS, EARLY_HITS, HOUR_MS, HITS + NEWER_ROWS - 1],
+      [decodeId('acct', account.id), monthMs, HITS, LATE_HITS, HOUR_MS, HITS + NEWER_ROWS - 1, JUDGED],
     );
     hits = rows
       .map(({ id }) => id)
@@ -57,12 +58,13 @@ describe('a frequent word that only the older logs of a month have', () => {
     expect(open.map((id) => uuidTime(id) - monthMs)).toEqual(Array.from({ length: 50 }, (_, n) => HITS + 49 - n));
   });
 
-  it('is found together with filters that half of its logs pass, and that only the very oldest pass', async () => {
+  it('is found together with filters that half of its logs pass, and that next to none of the newest pass', async () => {
     expect(await found({ limit: 30, status: 'failed' })).toEqual(hits.filter(isFailed).slice(0, 30));
     const split = new Date(monthMs + HOUR_MS / 2).toISOString();
-    expect(await found({ limit: 100, occurred_before: split })).toEqual(hits.slice(-EARLY_HITS).slice(0, 100));
+    const early = [hits[JUDGED - 1]!, ...hits.slice(LATE_HITS)];
+    expect(await found({ limit: 100, occurred_before: split })).toEqual(early.slice(0, 100));
     expect(await found({ limit: 100, occurred_before: split, status: 'failed' })).toEqual(
-      hits.slice(-EARLY_HITS).filter(isFailed).slice(0, 100),
+      early.filter(isFailed).slice(0, 100),
     );
   });
 
