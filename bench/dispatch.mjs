@@ -2,7 +2,7 @@
 // same cores; beside the machine's limits, taken in turn with it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QueueLoop } from './queue-loop.mjs';
-import { figure, monotonicMs, perSecond } from './statistics.mjs';
+import { figure, hasRoundsLeft, monotonicMs, perSecond } from './statistics.mjs';
 import { client, makeAccounts, publish, publishRequests } from './workload.mjs';
 
 export const title = 'Dispatch: from publishing to settled';
@@ -89,7 +89,7 @@ export async function makeStage(rig) {
     service,
     sink,
     /** The rates of `rounds` rounds, those of ours and of the limits in turn. */
-    async measure(fanOut, events, rounds) {
+    async measure(fanOut, events, rounds, endMs) {
       const accounts = await makeAccounts(service, ACCOUNTS, fanOut, sink.port);
       const queue = await openQueue(rig, service, sink, fanOut);
       await sink.ask({ question: 'takeSample' });
@@ -99,7 +99,7 @@ export async function makeStage(rig) {
       await queue.drain(events / 2);
       await rig.analyze();
       const rates = { delivered: [], bare: [], queue: [] };
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; hasRoundsLeft(round, rounds, endMs); round++) {
         rates.delivered.push(await delivered(accounts, fanOut, events));
         rates.bare.push(await bare(sample, fanOut, events));
         rates.queue.push(await queue.drain(events));

@@ -1,7 +1,7 @@
 // Publishes a second, one by one and in batches, each committed before its answer; beside a bare Fastify + INSERT of the
 // same bytes on the same server, taken in turn.
 import { settled } from './dispatch.mjs';
-import { figure, perSecond } from './statistics.mjs';
+import { figure, hasRoundsLeft, perSecond } from './statistics.mjs';
 import { client, makeAccounts, publish, publishRequests } from './workload.mjs';
 
 export const title = 'Ingest: publishes a second';
@@ -50,13 +50,13 @@ export async function makeStage(rig, stage = {}) {
   };
   return {
     /** The figure of one of `CASES`, after a warm-up. */
-    async measure(one, events, rounds) {
+    async measure(one, events, rounds, endMs) {
       const accounts = await makeAccounts(service, ACCOUNTS, one.fanOut, sink.port);
       const ours = client(service.origin, one.connections);
       const theirs = client(`http://127.0.0.1:${bare.port}`, one.connections);
       const rates = { ours: [], theirs: [] };
       // The first rounds warm both up.
-      for (let n = -1; n < rounds; n++) {
+      for (let n = -1; hasRoundsLeft(n, rounds, endMs); n++) {
         const count = n < 0 ? Math.max(one.batch, events / 2) : events;
         const rate = await round(ours, one, count, accounts);
         const bareRate = await round(theirs, { ...one, fanOut: 0 }, count, accounts);

@@ -57,3 +57,8 @@ export function meets(figure, aim) {
   const { median: value } = aim.of === 'ratio' ? figure.ratio : figure.value;
   return aim.atLeast !== undefined ? value >= aim.atLeast : value <= aim.atMost;
 }
+
+/** Whether another round is to begin: `rounds` in all, or three where they take longer than until `endMs`. */
+export function hasRoundsLeft(round, rounds, endMs = Infinity) {
+  return round < (performance.now() < endMs ? rounds : Math.min(rounds, 3));
+}
