@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import type { AccountStatus, Locale } from './account.js';
 import { AccountBoundCache } from './account-bound-cache.js';
@@ -32,14 +33,17 @@ export class AccountDirectory {
     });
   }
 
-  /** The account of this uuid, without a promise when it is remembered; null when there is none. */
-  find(accountId: string): AccountSettings | Promise<AccountSettings | null> {
-    return this.cache.get(accountId, this.clock.monotonicMs()) ?? this.read(accountId);
+  /**
+   * The account of this uuid, without a promise when it is remembered; null when there is none. Inside a transaction by
+   * its `manager`: whoever holds a connection and waits for another may wait for ever.
+   */
+  find(accountId: string, manager?: EntityManager): AccountSettings | Promise<AccountSettings | null> {
+    return this.cache.get(accountId, this.clock.monotonicMs()) ?? this.read(accountId, manager);
   }
 
-  private async read(accountId: string): Promise<AccountSettings | null> {
+  private async read(accountId: string, manager?: EntityManager): Promise<AccountSettings | null> {
     const { generation } = this.cache;
-    const account = await this.repository.find(accountId);
+    const account = await this.repository.find(accountId, manager);
     if (!account) return null;
     const { id, name, status, locale, livePublishing } = account;
     const settings: AccountSettings = { id, name, status, locale, livePublishing };

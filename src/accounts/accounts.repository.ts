@@ -75,8 +75,8 @@ const NOTIFY_LANES: Statement = {
 export class AccountsRepository {
   constructor(private readonly database: Database) {}
 
-  find(id: string): Promise<AccountEntity | null> {
-    return this.database.dataSource.manager.findOneBy(AccountEntity, { id });
+  find(id: string, manager: EntityManager = this.database.dataSource.manager): Promise<AccountEntity | null> {
+    return manager.findOneBy(AccountEntity, { id });
   }
 
   /** Whether no account exists; until `manager` commits, nobody else who asks is told so. */

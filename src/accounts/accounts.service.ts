@@ -16,8 +16,8 @@ export class AccountsService {
   ) {}
 
   /** @throws AppError `not_found`. */
-  async get(id: string): Promise<AccountEntity> {
-    return existing(await this.repository.find(id));
+  async get(id: string, manager?: EntityManager): Promise<AccountEntity> {
+    return existing(await this.repository.find(id, manager));
   }
 
   list(page: AccountPage): Promise<AccountEntity[]> {

@@ -77,7 +77,7 @@ export class AccountAdmin {
       status: input.status,
       metadata: input.metadata,
     };
-    const before = await this.accounts.get(id);
+    const before = await this.accounts.get(id, manager);
     const account = await this.accounts.change(id, change, manager);
     const changed = Object.entries(input).flatMap(([field, value]) =>
       value === undefined || field === 'status' ? [] : [field],

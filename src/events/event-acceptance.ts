@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { AccountDirectory, type AccountSettings } from '../accounts/account-directory.js';
 import type { Locale } from '../accounts/account.js';
 import type { Tenant } from '../auth/caller.js';
@@ -32,18 +33,18 @@ export class EventAcceptance {
   }
 
   /** @throws AppError `not_found` when there is no such account. */
-  async account(accountId: string): Promise<AccountSettings> {
-    const settings = await this.accounts.find(accountId);
+  async account(accountId: string, manager?: EntityManager): Promise<AccountSettings> {
+    const settings = await this.accounts.find(accountId, manager);
     if (settings === null) throw new AppError('not_found', 'There is no such account.');
     return settings;
   }
 
   /** An inbox takes any JSON, so its rows pass the gate of request bodies here. */
-  async acceptFromInbox(row: InboxEvent): Promise<AcceptedEvent> {
+  async acceptFromInbox(row: InboxEvent, manager: EntityManager): Promise<AcceptedEvent> {
     const bytes = Buffer.from(row.input);
     if (bytes.length > BODY_LIMIT_BYTES) throw new AppError('body_too_large', 'An event may have 256 KiB.');
     const input = parseEventInput(parseJsonBody(bytes));
-    const { locale } = await this.account(row.account_id);
+    const { locale } = await this.account(row.account_id, manager);
     const isSystem = row.source === 'system';
     return this.accept(input, { accountId: row.account_id, mode: row.mode }, locale, {
       source: row.source,

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
 import type { AcceptedEvent } from './accepted-event.js';
@@ -44,7 +45,7 @@ export class InboxDrain {
         if (!(await this.repository.lock(manager))) return NOTHING;
         rows = await this.repository.take(limit, manager);
         if (rows.length === 0) return NOTHING;
-        const items = await Promise.all(rows.map((row) => this.accept(row)));
+        const items = await Promise.all(rows.map((row) => this.accept(row, manager)));
         const unit = { isBatch: true, items, idempotency: null };
         const { plan, receipt } = await this.publisher.publishLocked([unit], manager);
         const outcomes = plan.units[0]!.outcomes;
@@ -63,9 +64,9 @@ export class InboxDrain {
     }
   }
 
-  private async accept(row: InboxEvent): Promise<AcceptedEvent | AppError> {
+  private async accept(row: InboxEvent, manager: EntityManager): Promise<AcceptedEvent | AppError> {
     try {
-      return await this.acceptance.acceptFromInbox(row);
+      return await this.acceptance.acceptFromInbox(row, manager);
     } catch (error) {
       if (error instanceof AppError) return error;
       throw error;

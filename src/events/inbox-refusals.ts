@@ -32,7 +32,7 @@ export class InboxRefusals {
       return { position: row.position, code, detail, errors: fields };
     });
     await this.repository.markRefused(errors, manager);
-    const logs = await Promise.all(refused.map((one) => this.toLog(one)));
+    const logs = await Promise.all(refused.map((one) => this.toLog(one, manager)));
     await this.logs.write(
       logs.flatMap((log) => log ?? []),
       manager,
@@ -40,8 +40,8 @@ export class InboxRefusals {
   }
 
   /** Null without an account that could read it. */
-  private async toLog({ row, error }: RefusedRow): Promise<NewLog | null> {
-    const account = await this.accounts.find(row.account_id);
+  private async toLog({ row, error }: RefusedRow, manager: EntityManager): Promise<NewLog | null> {
+    const account = await this.accounts.find(row.account_id, manager);
     if (account === null) return null;
     const fields = error.errors.slice(0, MAX_FIELDS_SHOWN).map(({ field }) => field);
     const { operationId, externalId } = namesIn(row.input);

@@ -45,7 +45,7 @@ export class RecoveryJournal {
     { action, recoveryId, endpointId, url, count }: RecoveryNews,
     manager: EntityManager,
   ): Promise<void> {
-    const locale = act?.caller.locale ?? (await this.accounts.find(accountId))?.locale ?? 'en';
+    const locale = act?.caller.locale ?? (await this.accounts.find(accountId, manager))?.locale ?? 'en';
     const [name, status] = LOGGED[action];
     const log = {
       accountId,

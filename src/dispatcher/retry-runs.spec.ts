@@ -1,0 +1,48 @@
+import { describeRuns, runSchedule } from './retry-runs.js';
+import { DEFAULT_WAITS_SECONDS, RETRY_WINDOW_MS } from './retry-schedule.js';
+
+const RUNS = 1_000;
+const DAY_SECONDS = 86_400;
+
+describe('the retry schedule over 1,000 runs', () => {
+  const runs = Array.from({ length: RUNS }, () => runSchedule(null, Math.random));
+
+  it('keeps each wait within 20 % of what is documented, and uses that room', () => {
+    const longest = Math.max(...runs.map((waits) => waits.length));
+    for (let step = 0; step < longest; step++) {
+      const plannedMs = (DEFAULT_WAITS_SECONDS[step] ?? DAY_SECONDS) * 1_000;
+      const waits = runs.flatMap((run) => run[step] ?? []);
+      for (const waitMs of waits) expect(Math.abs(waitMs / plannedMs - 1)).toBeLessThanOrEqual(0.2 + 1e-9);
+      if (waits.length < RUNS) continue; // Those that go on are the ones that waited less.
+      expect(Math.min(...waits) / plannedMs).toBeLessThan(0.85);
+      expect(Math.max(...waits) / plannedMs).toBeGreaterThan(1.15);
+    }
+  });
+
+  it('begins no attempt later than eight days after the first, and gives up no more than a wait before', () => {
+    for (const waits of runs) {
+      const totalMs = waits.reduce((sum, waitMs) => sum + waitMs, 0);
+      expect(totalMs).toBeLessThanOrEqual(RETRY_WINDOW_MS);
+      expect(totalMs).toBeGreaterThan(RETRY_WINDOW_MS - 1.2 * DAY_SECONDS * 1_000 - 60_000);
+    }
+  });
+
+  it("ends with an endpoint's own waits, whatever the window", () => {
+    for (let run = 0; run < RUNS; run++) {
+      const waits = runSchedule([10, 60], Math.random);
+      expect(waits).toHaveLength(2);
+      expect(waits[0]!).toBeGreaterThanOrEqual(8_000);
+      expect(waits[0]!).toBeLessThanOrEqual(12_000);
+      expect(waits[1]!).toBeGreaterThanOrEqual(48_000);
+      expect(waits[1]!).toBeLessThanOrEqual(72_000);
+    }
+  });
+
+  it('is shown as a table', () => {
+    const [head, , first] = describeRuns(1, () => 0.5).split('\n');
+    expect([head, first]).toEqual([
+      '| after attempt | shortest | median | longest |',
+      '| 1 | 5.00 s | 5.00 s | 5.00 s |',
+    ]);
+  });
+});
