@@ -45,7 +45,8 @@ export class InboxDrain {
         if (!(await this.repository.lock(manager))) return NOTHING;
         rows = await this.repository.take(limit, manager);
         if (rows.length === 0) return NOTHING;
-        const items = await Promise.all(rows.map((row) => this.accept(row, manager)));
+        const items: (AcceptedEvent | AppError)[] = [];
+        for (const row of rows) items.push(await this.accept(row, manager));
         const unit = { isBatch: true, items, idempotency: null };
         const { plan, receipt } = await this.publisher.publishLocked([unit], manager);
         const outcomes = plan.units[0]!.outcomes;

@@ -32,11 +32,12 @@ export class InboxRefusals {
       return { position: row.position, code, detail, errors: fields };
     });
     await this.repository.markRefused(errors, manager);
-    const logs = await Promise.all(refused.map((one) => this.toLog(one, manager)));
-    await this.logs.write(
-      logs.flatMap((log) => log ?? []),
-      manager,
-    );
+    const logs: NewLog[] = [];
+    for (const one of refused) {
+      const log = await this.toLog(one, manager);
+      if (log !== null) logs.push(log);
+    }
+    await this.logs.write(logs, manager);
   }
 
   /** Null without an account that could read it. */
