@@ -11,7 +11,7 @@ const { pendingMigrations, revertMigration, runMigrations } = await import('../d
 
 const COMMANDS = {
   async run(dataSource, config) {
-    const ran = await runMigrations(dataSource, config, new Date());
+    const ran = await runMigrations(dataSource, config);
     return ran.length > 0 ? `Ran ${ran.join(', ')}.` : 'Nothing to do: the schema is current.';
   },
   async show(dataSource) {

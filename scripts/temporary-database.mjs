@@ -46,7 +46,7 @@ export async function temporaryDatabase(entities = []) {
   const templateUrl = withDatabase(serverUrl, template);
   const config = loadConfig({ NODE_ENV: 'test', DATA_DIR: folder, DATABASE_URL: templateUrl });
   const database = await openDatabase(config, entities);
-  await runMigrations(database.dataSource, config, new Date());
+  await runMigrations(database.dataSource, config);
   return { serverUrl, run, folder, database, stop };
 }
 

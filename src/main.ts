@@ -56,7 +56,7 @@ async function prepareSchema(config: AppConfig, { dataSource }: OpenDatabase): P
     if (pending.length > 0) throw new StartError(`The database lacks ${pending.join(', ')}: run npm run migrate.`);
     return;
   }
-  await runMigrations(dataSource, config, new Date());
+  await runMigrations(dataSource, config);
   if (config.environment === 'development') await refuseForeignSecrets(dataSource, config);
 }
 

@@ -1,6 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { ClockSync } from './clock-sync.js';
 import { Database } from './database.js';
 import { DatabaseReadiness } from './database-readiness.js';
 import { Listener } from './listener.js';
@@ -28,6 +29,7 @@ export class DatabaseModule {
       ],
       providers: [
         { provide: Database, useFactory: () => new Database(dataSource) },
+        ClockSync,
         DatabaseReadiness,
         Listener,
         Singleton,

@@ -1,5 +1,6 @@
 import { MigrationExecutor, type DataSource } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
+import { clockCorrection } from './clock-sync.js';
 import { Database } from './database.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { PartitionsRepository } from './partitions.repository.js';
@@ -11,11 +12,11 @@ const MIGRATION_LOCK = 7_400_001;
 
 /**
  * Brings the schema up to date and makes the partitions of these months. One process migrates, the others wait for it
- * and find nothing to do. All pending migrations are one transaction: a failing one leaves what was there before.
+ * and find nothing to do. `now` is the database's time unless given. All pending migrations are one transaction: a failing one leaves what was there before.
  * @returns the names of the migrations that ran.
  * @throws StartError with one line when a migration fails.
  */
-export async function runMigrations(dataSource: DataSource, config: AppConfig, now: Date): Promise<string[]> {
+export async function runMigrations(dataSource: DataSource, config: AppConfig, now?: Date): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {
     await allowLongStatements(runner);
@@ -24,7 +25,8 @@ export async function runMigrations(dataSource: DataSource, config: AppConfig, n
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'all';
     const ran = await executor.executePendingMigrations();
-    const { failed } = await partitionMaintenance(dataSource, config).runOnce(now);
+    const time = now ?? new Date(Date.now() + (await clockCorrection(dataSource)));
+    const { failed } = await partitionMaintenance(dataSource, config).runOnce(time);
     if (failed > 0)
       throw new StartError(`${failed} partitions could not be made or dropped (named above): start again.`);
     return ran.map(({ name }) => name);

@@ -1,3 +1,6 @@
+/** Receivers take an older or younger signature for a replay. */
+const LONGEST_SKEW_MS = 300_000;
+
 export const COUNTS = ['acknowledged', 'owed', 'delivered', 'ended', 'lost', 'duplicates', 'inversions', 'stuck'];
 
 /**
@@ -22,7 +25,10 @@ export function judge(evidence) {
 
   judgeLedger(events, evidence, blame);
   for (const receipt of evidence.receipts) {
-    if (receipt.isMoved) blame(`${receipt.eventId} followed a redirect of ${receipt.hook}`);
+    const { eventId, hook, isMoved, arrivedAtMs, signedAtMs } = receipt;
+    if (isMoved) blame(`${eventId} followed a redirect of ${hook}`);
+    if (Math.abs(arrivedAtMs - signedAtMs) > LONGEST_SKEW_MS)
+      blame(`${eventId} reached ${hook} signed at another time`);
   }
   for (const endpoint of evidence.endpoints) {
     const owed = events.filter(({ type }) => matches(endpoint.eventTypes, type));

@@ -52,7 +52,7 @@ export class Cluster {
 
   /** Addresses that take publishes, of processes that serve now. */
   get origins() {
-    return this.processes.filter(({ role, origin }) => role !== 'dispatcher' && origin !== null).map((p) => p.origin);
+    return this.processes.filter(({ publishes, origin }) => publishes && origin !== null).map((p) => p.origin);
   }
 
   /** Starts a process until it serves: its database may be away just now. */

@@ -26,6 +26,8 @@ const DUE_OF = `
     ON p.account_id = l.account_id AND p.mode = l.mode AND p.endpoint_id = l.endpoint_id AND p.due_at <= now()
   WHERE d.name LIKE '%:' || $1 AND d.lease_until > now()`;
 const LEASES = `SELECT FROM signalpost.dispatchers WHERE name LIKE '%:' || $1 AND lease_until > now()`;
+const OWNERS = `
+  SELECT DISTINCT d.name FROM signalpost.lanes l JOIN signalpost.dispatchers d ON d.token = l.owner`;
 const UNFINISHED = `
   SELECT count(*)::integer AS count FROM signalpost.pending_deliveries WHERE account_id = ANY ($1::uuid[])`;
 const TERMINATE = `
@@ -86,6 +88,16 @@ export class FaultyDatabase {
 
   async hasLease(pid) {
     return (await this.#rows(LEASES, [pid])).length > 0;
+  }
+
+  /** Numbers of the processes that own lanes. */
+  async owners() {
+    return (await this.#rows(OWNERS, [])).map(({ name }) => Number(name.split(':').at(-1)));
+  }
+
+  /** Resolves when the process owns lanes. */
+  async owns(pid) {
+    while (!(await this.owners()).includes(pid)) await pause(50);
   }
 
   async unfinished(accounts) {

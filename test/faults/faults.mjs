@@ -3,6 +3,8 @@ import { encodeId } from '../../dist/src/common/ids.js';
 import { Takeovers } from './takeovers.mjs';
 
 const RECOVERY_MS = 120_000;
+/** So often the process that is killed is one that owns lanes; the others die too. */
+const OWNERS_SHARE = 0.7;
 
 /**
  * Does the deeds of a scenario, and counts for each what was in the air when it struck: claimed by a dispatcher and not
@@ -28,11 +30,17 @@ export class Faults {
     await Promise.all(this.#restarts.splice(0));
   }
 
+  /** Kills a process, mostly one that has something to lose. */
   async killAny() {
+    const owners = await this.#cluster.database.owners();
     const serving = this.#cluster.processes.filter(({ origin }) => origin !== null);
-    // One that publishers can reach is left.
-    const publishing = serving.filter(({ role }) => role !== 'dispatcher');
-    const mortal = serving.filter((service) => publishing.length > 1 || !publishing.includes(service));
+    const owning = serving.filter(({ pid }) => owners.includes(pid));
+    const isOwner = owning.length > 0 && this.#random.next() < OWNERS_SHARE;
+    // One that publishers can reach is left, and one that dispatches.
+    const isLast = (service, tasked) => tasked(service) && !serving.some((other) => other !== service && tasked(other));
+    const mortal = (isOwner ? owning : serving).filter(
+      (service) => !isLast(service, ({ publishes }) => publishes) && !isLast(service, ({ dispatches }) => dispatches),
+    );
     if (mortal.length > 0) await this.kill(this.#random.pick(mortal));
   }
 
@@ -42,13 +50,19 @@ export class Faults {
     this.#restarts.push(this.#cluster.begin(service));
   }
 
-  async restartWithClock(service, clockOffsetMs) {
-    await this.#die(service);
+  /** Begins a process with a wrong clock before it begins the other dispatchers anew, so that it owns the lanes. */
+  async beginWithClock(service, clockOffsetMs) {
+    const others = this.#cluster.dispatchers.filter((other) => other !== service);
+    for (const each of [service, ...others]) await this.#die(each);
     await this.#cluster.begin(service, { clockOffsetMs });
+    await this.#cluster.database.owns(service.pid);
+    this.#restarts.push(...others.map((other) => this.#cluster.begin(other)));
   }
 
   async freezeAny() {
-    const service = this.#random.pick(this.#cluster.dispatchers);
+    const owners = await this.#cluster.database.owners();
+    const owning = this.#cluster.dispatchers.filter(({ pid }) => owners.includes(pid));
+    const service = this.#random.pick(owning.length > 0 ? owning : this.#cluster.dispatchers);
     const { pid } = service;
     service.freeze();
     await this.#strike(pid);

@@ -56,6 +56,7 @@ const server = createServer((request, response) => {
     eventId: request.headers['webhook-id'],
     arrived: ++order,
     arrivedAtMs: Date.now(),
+    signedAtMs: Number(request.headers['webhook-timestamp']) * 1_000,
     operationId: null,
     sequence: null,
     answered: null,

@@ -27,6 +27,10 @@ export class ServiceProcess {
     return this.#child?.pid ?? null;
   }
 
+  get publishes() {
+    return this.role !== 'dispatcher';
+  }
+
   get dispatches() {
     return this.role !== 'api';
   }
