@@ -13,13 +13,13 @@ export const COUNTS = ['acknowledged', 'owed', 'delivered', 'ended', 'lost', 'du
  * - `events`, `deliveries`: whole lists as the API gives them, newest first
  * - `receipts`: the receivers' records in the order of arrival (receiver.mjs)
  *
- * Answers counts, and every broken promise in one line of `violations`.
+ * Answers counts, deliveries that were `repeated` after a 2xx, and every broken promise in one line of `violations`.
  */
 export function judge(evidence) {
   const events = [...evidence.events].reverse();
   const byPair = groupBy(evidence.receipts, ({ eventId, hook }) => `${eventId} ${hook}`);
   const deliveries = groupBy(evidence.deliveries, (delivery) => `${delivery.event_id} ${delivery.endpoint_id}`);
-  const verdict = { ...Object.fromEntries(COUNTS.map((count) => [count, 0])), violations: [] };
+  const verdict = { ...Object.fromEntries(COUNTS.map((count) => [count, 0])), violations: [], repeated: [] };
   verdict.acknowledged = evidence.acknowledged.size;
   const blame = (text) => verdict.violations.push(text);
 
@@ -73,7 +73,9 @@ function judgePair(endpoint, { event, receipts, deliveries }, verdict, blame) {
   }
   if (success !== undefined) {
     verdict.delivered += 1;
-    verdict.duplicates += receipts.filter(({ arrived }) => arrived > success.answered).length;
+    const duplicates = receipts.filter(({ arrived }) => arrived > success.answered).length;
+    if (duplicates > 0) verdict.repeated.push({ deliveryId: delivery?.id, duplicates });
+    verdict.duplicates += duplicates;
   } else if (delivery?.status === 'failed' && delivery.status_reason !== null) {
     verdict.ended += 1;
   } else if (delivery?.status !== 'pending') {

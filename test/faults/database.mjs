@@ -17,6 +17,16 @@ const IN_THE_AIR = `
   JOIN signalpost.pending_deliveries p ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id
   WHERE p.attempt_count = a.number - 1 AND ($1::text IS NULL OR d.name LIKE '%:' || $1)
   GROUP BY p.id, p.event_id, p.endpoint_id`;
+const LEASES = `
+  SELECT d.token, split_part(d.name, ':', 2)::integer AS pid, count(DISTINCT p.id)::integer AS in_the_air
+  FROM signalpost.dispatchers d
+  LEFT JOIN signalpost.claimed_batches b ON b.token = d.token
+  LEFT JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
+    AS a (account_id, mode, id, number) ON true
+  LEFT JOIN signalpost.pending_deliveries p
+    ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id AND p.attempt_count = a.number - 1
+  WHERE d.lease_until > now()
+  GROUP BY d.token, d.name`;
 /** What is due on the lanes of a process, in the air or not, and until when its lease keeps others from it. */
 const DUE_OF = `
   SELECT p.event_id, p.endpoint_id, d.lease_until
@@ -25,7 +35,7 @@ const DUE_OF = `
   JOIN signalpost.pending_deliveries p
     ON p.account_id = l.account_id AND p.mode = l.mode AND p.endpoint_id = l.endpoint_id AND p.due_at <= now()
   WHERE d.name LIKE '%:' || $1 AND d.lease_until > now()`;
-const LEASES = `SELECT FROM signalpost.dispatchers WHERE name LIKE '%:' || $1 AND lease_until > now()`;
+const LEASE = `SELECT max(lease_until) AS lease_until FROM signalpost.dispatchers WHERE name LIKE '%:' || $1`;
 const OWNERS = `
   SELECT DISTINCT d.name FROM signalpost.lanes l JOIN signalpost.dispatchers d ON d.token = l.owner`;
 const UNFINISHED = `
@@ -82,12 +92,18 @@ export class FaultyDatabase {
     return this.#rows(IN_THE_AIR, [pid]);
   }
 
+  /** Of all living dispatchers. */
+  leases() {
+    return this.#rows(LEASES, []);
+  }
+
   dueOf(pid) {
     return this.#rows(DUE_OF, [pid]);
   }
 
-  async hasLease(pid) {
-    return (await this.#rows(LEASES, [pid])).length > 0;
+  /** 0: it has none. */
+  async leaseUntilMs(pid) {
+    return (await this.#rows(LEASE, [pid]))[0].lease_until?.getTime() ?? 0;
   }
 
   /** Numbers of the processes that own lanes. */

@@ -1,9 +1,6 @@
 import { connect, createServer } from 'node:net';
 
-/**
- * A TCP link that can be made slow, cut, held or half open, in the driver's process. What was asked and not answered yet
- * on a link is in the air: the last bytes on it went to the server.
- */
+/** A TCP link that can be made slow, cut, held or half open, in the driver's process. */
 export class FaultProxy {
   delayMs = 0;
   /** New connections are refused. */
@@ -26,8 +23,8 @@ export class FaultProxy {
     this.#targetPort = port;
   }
 
-  get inTheAir() {
-    return [...this.#links].filter(({ isAsked }) => isAsked).length;
+  get connections() {
+    return this.#links.size;
   }
 
   /** Resets every connection. */
@@ -69,15 +66,15 @@ export class FaultProxy {
       return;
     }
     const server = connect(this.#targetPort, '127.0.0.1');
-    const link = { client, server, isAsked: false, isBlackHole: false };
+    const link = { client, server, isBlackHole: false };
     this.#links.add(link);
     for (const socket of [client, server]) socket.setNoDelay(true);
-    this.#forward(link, client, server, true);
-    this.#forward(link, server, client, false);
+    this.#forward(link, client, server);
+    this.#forward(link, server, client);
     if (this.#isHeld) [client, server].forEach((socket) => socket.pause());
   }
 
-  #forward(link, from, to, isAsking) {
+  #forward(link, from, to) {
     let lastAtMs = 0;
     const later = (work) => {
       const atMs = Math.max(lastAtMs, performance.now() + this.delayMs);
@@ -87,7 +84,6 @@ export class FaultProxy {
     };
     from.on('data', (chunk) => {
       if (link.isBlackHole) return;
-      link.isAsked = isAsking;
       later(() => {
         if (link.isBlackHole || to.destroyed) return;
         if (to.write(chunk)) return;

@@ -1,28 +1,47 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { encodeId } from '../../dist/src/common/ids.js';
+import { LeaseWatch } from './lease-watch.mjs';
 import { Takeovers } from './takeovers.mjs';
 
 const RECOVERY_MS = 120_000;
+const LEASE_MS = 8_000;
+const LOOK_MS = 100;
 /** So often the process that is killed is one that owns lanes; the others die too. */
-const OWNERS_SHARE = 0.7;
+const USUAL_OWNERS_SHARE = 0.7;
 
 /**
  * Does the deeds of a scenario, and counts for each what was in the air when it struck: claimed by a dispatcher and not
- * settled, or asked of a receiver and not answered. So many duplicates a fault may cause, and no more.
+ * settled. So many duplicates it may cause, and no more.
  */
 export class Faults {
   count = 0;
-  inTheAir = 0;
   takeovers = new Takeovers();
   #cluster;
   #random;
   #hooks;
   #restarts = [];
+  #leases;
+  #struck = 0;
 
   constructor(cluster, random, hooks) {
     this.#cluster = cluster;
+    this.#leases = new LeaseWatch(cluster.database);
     this.#random = random;
     this.#hooks = hooks;
+  }
+
+  get inTheAir() {
+    return this.#struck + this.#leases.inTheAir;
+  }
+
+  /** Leases that ran out by themselves. */
+  get leaseLosses() {
+    return this.#leases.losses;
+  }
+
+  /** Looks at leases no more. */
+  end() {
+    return this.#leases.stop();
   }
 
   /** Everything that was begun again serves. */
@@ -30,12 +49,12 @@ export class Faults {
     await Promise.all(this.#restarts.splice(0));
   }
 
-  /** Kills a process, mostly one that has something to lose. */
-  async killAny() {
+  /** Kills a process; `ownersShare`: how often one that has something to lose. */
+  async killAny(ownersShare = USUAL_OWNERS_SHARE) {
     const owners = await this.#cluster.database.owners();
     const serving = this.#cluster.processes.filter(({ origin }) => origin !== null);
     const owning = serving.filter(({ pid }) => owners.includes(pid));
-    const isOwner = owning.length > 0 && this.#random.next() < OWNERS_SHARE;
+    const isOwner = owning.length > 0 && this.#random.next() < ownersShare;
     // One that publishers can reach is left, and one that dispatches.
     const isLast = (service, tasked) => tasked(service) && !serving.some((other) => other !== service && tasked(other));
     const mortal = (isOwner ? owning : serving).filter(
@@ -46,7 +65,7 @@ export class Faults {
 
   /** Kills a process and begins another in its place. */
   async kill(service) {
-    await this.#die(service);
+    await this.#dieTakenOver(service);
     this.#restarts.push(this.#cluster.begin(service));
   }
 
@@ -105,26 +124,23 @@ export class Faults {
     link.heal();
   }
 
-  /** Left so: a process has to find out by itself that nobody answers any more. */
+  /** Left so: the process has to find out by itself that nobody answers any more. Resolves when it dispatches again. */
   async halfOpenDatabaseLink(service) {
-    this.#cluster.linkOf(service).halfOpen();
+    const link = this.#cluster.linkOf(service);
+    while (link.connections === 0) await pause(LOOK_MS);
+    link.halfOpen();
+    const cutOffMs = Date.now();
     await this.#strike(service.pid);
-  }
-
-  /** Waits until a process that was cut off dispatches again, after its lease has run out. */
-  async dispatchesAgain({ pid }) {
-    const endMs = Date.now() + RECOVERY_MS;
-    for (const wanted of [false, true]) {
-      while ((await this.#cluster.database.hasLease(pid)) !== wanted) {
-        if (Date.now() > endMs) throw new Error('A process that was cut off did not dispatch again.');
-        await pause(100);
-      }
+    // Extended over a connection that was made since.
+    while ((await this.#cluster.database.leaseUntilMs(service.pid)) < cutOffMs + LEASE_MS + 1_000) {
+      if (Date.now() > cutOffMs + RECOVERY_MS) throw new Error('A process that was cut off did not dispatch again.');
+      await pause(LOOK_MS);
     }
   }
 
   async cutReceiverLink(awayMs) {
     const link = this.#cluster.receiverLink;
-    this.#strikeLink(link);
+    this.count += 1;
     link.isRefusing = true;
     link.cut();
     await pause(awayMs);
@@ -134,14 +150,14 @@ export class Faults {
   /** Less than an endpoint's timeout: answers come late, and none is lost. */
   async slowReceiverLink(delayMs, durationMs) {
     const link = this.#cluster.receiverLink;
-    this.#strikeLink(link);
+    this.count += 1;
     link.delayMs = delayMs;
     await pause(durationMs);
     link.heal();
   }
 
   async halfOpenReceiverLink() {
-    this.#strikeLink(this.#cluster.receiverLink);
+    this.count += 1;
     this.#cluster.receiverLink.halfOpen();
   }
 
@@ -151,11 +167,16 @@ export class Faults {
   }
 
   async #die(service) {
-    const diedAtMs = Date.now();
     const pid = await service.kill();
-    if (pid === null) return;
-    await this.#strike(pid);
-    const due = await this.#cluster.database.dueOf(pid);
+    if (pid !== null) await this.#strike(pid);
+    return pid;
+  }
+
+  /** How long its deliveries wait is measured: another process is there to take them. */
+  async #dieTakenOver(service) {
+    const diedAtMs = Date.now();
+    const pid = await this.#die(service);
+    const due = pid === null ? [] : await this.#cluster.database.dueOf(pid);
     this.takeovers.died(
       diedAtMs,
       due.map((row) => ({
@@ -166,13 +187,9 @@ export class Faults {
     );
   }
 
-  #strikeLink(link) {
-    this.count += 1;
-    this.inTheAir += link.inTheAir;
-  }
-
   async #strike(pid = null) {
     this.count += 1;
-    this.inTheAir += (await this.#cluster.database.inTheAir(pid)).length;
+    this.#leases.expect(pid);
+    this.#struck += (await this.#cluster.database.inTheAir(pid)).length;
   }
 }

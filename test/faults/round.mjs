@@ -8,6 +8,7 @@ import { SCENARIOS } from './scenarios.mjs';
 const STUCK_MS = 90_000;
 const LOOK_MS = 100;
 const PAGE = 100;
+const LOST_ANSWERS = new Set(['timeout', 'reset']);
 
 /** One scenario once: publish, break, heal, let it come to rest, and judge what the outside saw. */
 export async function playRound(name, { cluster, random, rounds }) {
@@ -23,6 +24,7 @@ export async function playRound(name, { cluster, random, rounds }) {
   await cluster.heal();
   await load.stop();
   await comeToRest(cluster, load);
+  await faults.end();
   const verdict = await verdictOf({ cluster, load, faults, receipts: await cluster.receiver.take() });
   await load.close();
   return verdict;
@@ -44,7 +46,8 @@ async function comeToRest(cluster, load) {
 }
 
 async function verdictOf({ cluster, load, faults, receipts }) {
-  const verdict = { faults: faults.count, inTheAir: faults.inTheAir, violations: [...load.refusals] };
+  const { count, inTheAir, leaseLosses } = faults;
+  const verdict = { faults: count, inTheAir, leaseLosses, violations: [...load.refusals] };
   for (const { id, key, endpoints } of load.accounts) {
     const ofAccount = judge({
       endpoints,
@@ -55,6 +58,7 @@ async function verdictOf({ cluster, load, faults, receipts }) {
       receipts: receipts.filter(({ hook }) => hook.startsWith(id)),
     });
     verdict.violations.push(...ofAccount.violations);
+    for (const repeated of ofAccount.repeated) verdict.inTheAir += await lostAnswers(load, key, repeated);
     for (const count of COUNTS) verdict[count] = (verdict[count] ?? 0) + ofAccount[count];
   }
   const endpointIds = new Map(load.accounts.flatMap(({ endpoints }) => endpoints.map(({ hook, id }) => [hook, id])));
@@ -68,6 +72,13 @@ async function verdictOf({ cluster, load, faults, receipts }) {
   }
   for (const { accidents } of cluster.processes) verdict.violations.push(...accidents.splice(0));
   return verdict;
+}
+
+/** Attempts that the service recorded as unanswered: their answers were lost on the way, and sending again is right. */
+async function lostAnswers(load, key, { deliveryId, duplicates }) {
+  if (deliveryId === undefined) return 0;
+  const { attempts } = await load.call('GET', `/v1/deliveries/${deliveryId}`, key);
+  return Math.min(duplicates, attempts.filter(({ error }) => LOST_ANSWERS.has(error?.code)).length);
 }
 
 async function readAll(load, path, key) {

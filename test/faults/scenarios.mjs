@@ -79,9 +79,7 @@ export const SCENARIOS = {
         await pause(1_000);
         await faults.slowDatabaseLinks(random.integer(20, 250), 2_000);
         await faults.cutDatabaseLink(random.pick(cluster.dispatchers), random.integer(500, 2_000));
-        const service = random.pick(cluster.dispatchers);
-        await faults.halfOpenDatabaseLink(service);
-        await faults.dispatchesAgain(service);
+        await faults.halfOpenDatabaseLink(random.pick(cluster.dispatchers));
       }
     },
   },
@@ -118,7 +116,8 @@ export const SCENARIOS = {
       for (let n = 0; n < rounds; n++) {
         const service = random.pick(cluster.dispatchers);
         await faults.beginWithClock(service, random.pick(WRONG_BY_MS));
-        await pause(3_000);
+        await faults.settled();
+        await pause(2_000);
         await faults.kill(service);
       }
     },
@@ -130,7 +129,7 @@ export const SCENARIOS = {
       faults.misbehave(() => 'flaky');
       for (let n = 0; n < rounds * 2; n++) {
         await pause(random.integer(2_000, 3_500));
-        await faults.killAny();
+        await faults.killAny(1);
       }
       await pause(1_000);
     },

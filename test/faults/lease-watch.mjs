@@ -1,0 +1,52 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+const LOOK_MS = 500;
+
+/**
+ * Sees leases that ran out though nothing was done to their processes: on a crowded machine one may get no turn for
+ * longer than a lease. What such a process had in the air then is counted like that of any other fault.
+ */
+export class LeaseWatch {
+  losses = 0;
+  inTheAir = 0;
+  #database;
+  /** By token: `{pid, inTheAir}` as they were last seen alive. */
+  #living = new Map();
+  #isOver = false;
+  #watching;
+
+  constructor(database) {
+    this.#database = database;
+    this.#watching = this.#watch();
+  }
+
+  /** This process's lease is about to be lost, and somebody else counts what it has in the air. */
+  expect(pid) {
+    for (const [token, lease] of this.#living) if (pid === null || lease.pid === pid) this.#living.delete(token);
+  }
+
+  async stop() {
+    this.#isOver = true;
+    await this.#watching;
+  }
+
+  async #watch() {
+    while (!this.#isOver) {
+      // While the database is away nobody can say.
+      const leases = await this.#database.leases().catch(() => null);
+      if (leases !== null) this.#compare(leases);
+      await pause(LOOK_MS);
+    }
+  }
+
+  #compare(leases) {
+    const alive = new Set(leases.map(({ token }) => token));
+    for (const [token, { inTheAir }] of this.#living) {
+      if (alive.has(token)) continue;
+      this.losses += 1;
+      this.inTheAir += inTheAir;
+      this.#living.delete(token);
+    }
+    for (const { token, pid, in_the_air: inTheAir } of leases) this.#living.set(token, { pid, inTheAir });
+  }
+}
