@@ -27,14 +27,21 @@ const LEASES = `
     ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id AND p.attempt_count = a.number - 1
   WHERE d.lease_until > now()
   GROUP BY d.token, d.name`;
-/** What is due on the lanes of a process, in the air or not, and until when its lease keeps others from it. */
+/**
+ * What is due on the lanes of a process and waits for no earlier one of its operation, in the air or not; and until when
+ * the process's lease keeps others from it.
+ */
 const DUE_OF = `
   SELECT p.event_id, p.endpoint_id, d.lease_until
   FROM signalpost.dispatchers d
   JOIN signalpost.lanes l ON l.owner = d.token
   JOIN signalpost.pending_deliveries p
     ON p.account_id = l.account_id AND p.mode = l.mode AND p.endpoint_id = l.endpoint_id AND p.due_at <= now()
-  WHERE d.name LIKE '%:' || $1 AND d.lease_until > now()`;
+  WHERE d.name LIKE '%:' || $1 AND d.lease_until > now() AND (p.order_key IS NULL OR NOT EXISTS (
+    SELECT FROM signalpost.pending_deliveries earlier
+    WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
+      AND earlier.order_key = p.order_key AND earlier.id < p.id
+  ))`;
 const LEASE = `SELECT max(lease_until) AS lease_until FROM signalpost.dispatchers WHERE name LIKE '%:' || $1`;
 const OWNERS = `
   SELECT DISTINCT d.name FROM signalpost.lanes l JOIN signalpost.dispatchers d ON d.token = l.owner`;

@@ -22,6 +22,7 @@ export class Faults {
   #restarts = [];
   #leases;
   #struck = 0;
+  #hasMisbehaved = false;
 
   constructor(cluster, random, hooks) {
     this.#cluster = cluster;
@@ -49,7 +50,10 @@ export class Faults {
     await Promise.all(this.#restarts.splice(0));
   }
 
-  /** Kills a process; `ownersShare`: how often one that has something to lose. */
+  /**
+   * Kills a process and begins another in its place, while others are there to take over; `ownersShare`: how often it is
+   * one that has something to lose.
+   */
   async killAny(ownersShare = USUAL_OWNERS_SHARE) {
     const owners = await this.#cluster.database.owners();
     const serving = this.#cluster.processes.filter(({ origin }) => origin !== null);
@@ -60,12 +64,14 @@ export class Faults {
     const mortal = (isOwner ? owning : serving).filter(
       (service) => !isLast(service, ({ publishes }) => publishes) && !isLast(service, ({ dispatches }) => dispatches),
     );
-    if (mortal.length > 0) await this.kill(this.#random.pick(mortal));
+    if (mortal.length === 0) return;
+    const service = this.#random.pick(mortal);
+    await this.#dieTakenOver(service);
+    this.#restarts.push(this.#cluster.begin(service));
   }
 
-  /** Kills a process and begins another in its place. */
   async kill(service) {
-    await this.#dieTakenOver(service);
+    await this.#die(service);
     this.#restarts.push(this.#cluster.begin(service));
   }
 
@@ -163,6 +169,7 @@ export class Faults {
 
   misbehave(choose) {
     this.count += 1;
+    this.#hasMisbehaved = true;
     this.#cluster.receiver.behave(Object.fromEntries(this.#hooks.map((hook) => [hook, choose()])));
   }
 
@@ -172,11 +179,11 @@ export class Faults {
     return pid;
   }
 
-  /** How long its deliveries wait is measured: another process is there to take them. */
+  /** How long its deliveries wait for another process is measured, where nothing but its death holds them up. */
   async #dieTakenOver(service) {
     const diedAtMs = Date.now();
     const pid = await this.#die(service);
-    const due = pid === null ? [] : await this.#cluster.database.dueOf(pid);
+    const due = pid === null || this.#hasMisbehaved ? [] : await this.#cluster.database.dueOf(pid);
     this.takeovers.died(
       diedAtMs,
       due.map((row) => ({
