@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/common/clock.js';
 import type { AppConfig } from '../../../src/config/app-config.js';
 import type { DispatcherLeaseRepository } from '../../../src/deliveries/dispatcher-lease.repository.js';
 import type { ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
@@ -82,7 +83,7 @@ export class ModelProcess {
       end: (ids: readonly string[]) =>
         this.call(() => queue.failUnsendable(ids).map((id) => ({ id, reason: 'poison' }))),
     } as unknown as UnsendableDeliveries;
-    this.dispatcher = new Dispatcher(this.ports() as unknown as DispatchPorts, leases, config, wakeUps, clock);
+    this.dispatcher = new Dispatcher(this.ports() as unknown as DispatchPorts, leases, config, wakeUps, clock as Clock);
     this.sweeper = new CrashSweeper(leases, unsendable);
   }
 
