@@ -1,4 +1,4 @@
-import { csvLine } from '../common/csv.js';
+import { stringify } from 'csv-stringify/sync';
 import type { LogRow } from './log-statements.js';
 import { type ExportFormat, type LogResponse, toLogResponse } from './logs.dto.js';
 
@@ -28,26 +28,28 @@ export const EXPORT_MEDIA_TYPES: Record<ExportFormat, string> = {
   ndjson: 'application/x-ndjson; charset=utf-8',
 };
 
-/** What one write to the reader holds: small texts leave memory at once, large ones wait there for a collection. */
-const CHUNK_LENGTH = 32_768;
+/** How many logs one write to the reader holds: small texts leave memory at once, large ones wait for a collection. */
+const CHUNK_ROWS = 64;
 
 /** The file, in pieces; a page is asked for when the one before it was taken. */
 export async function* exportText(
   format: ExportFormat,
   pages: AsyncIterable<readonly LogRow[]>,
 ): AsyncGenerator<string> {
-  let text = format === 'csv' ? csvLine(COLUMNS.map(([name]) => name)) : '';
+  if (format === 'csv') yield toCsv([COLUMNS.map(([name]) => name)]);
   for await (const page of pages) {
-    for (const row of page) {
-      text += lineOf(format, toLogResponse(row));
-      if (text.length < CHUNK_LENGTH) continue;
-      yield text;
-      text = '';
+    for (let at = 0; at < page.length; at += CHUNK_ROWS) {
+      yield toText(format, page.slice(at, at + CHUNK_ROWS).map(toLogResponse));
     }
   }
-  if (text !== '') yield text;
 }
 
-function lineOf(format: ExportFormat, log: LogResponse): string {
-  return format === 'ndjson' ? `${JSON.stringify(log)}\n` : csvLine(COLUMNS.map(([, cell]) => cell(log)));
+function toText(format: ExportFormat, logs: readonly LogResponse[]): string {
+  if (format === 'ndjson') return logs.map((log) => `${JSON.stringify(log)}\n`).join('');
+  return toCsv(logs.map((log) => COLUMNS.map(([, cell]) => cell(log))));
+}
+
+/** RFC 4180, a lone line break quoted too; a text that a spreadsheet would run gets an apostrophe in front. */
+export function toCsv(records: readonly (readonly (string | null)[])[]): string {
+  return stringify([...records], { record_delimiter: 'windows', escape_formulas: true, quoted_match: /[\r\n]/ });
 }

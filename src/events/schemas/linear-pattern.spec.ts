@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { LinearPattern } from './linear-pattern.js';
 import { PatternError } from './pattern-program.js';
-import { cpuMs } from '../../../test/support/cpu-time.js';
 
 const atom = fc.constantFrom('a', 'b', '.', '[ab]', '[^a]', '\\d', '\\u{1F600}', 'é', '^', '$');
 const quantifier = fc.constantFrom('', '', '*', '+', '?', '{2}', '{1,3}', '{0,}', '*?');
@@ -46,9 +45,9 @@ describe('LinearPattern', () => {
   it.each(['^(a+)+$', '^(a|a)*$', `^${'a?'.repeat(40)}${'a'.repeat(40)}$`, '(.*)*(.*)*x', '[a-z]+$', '(a*b?)*c'])(
     '%s ends on the string made to stop it',
     (source) => {
-      const startedMs = cpuMs();
+      const startedUs = process.cpuUsage().user;
       expect(new LinearPattern(source).test(`${'a'.repeat(16_000)}!`)).toBe(false);
-      expect(cpuMs() - startedMs).toBeLessThan(2_000);
+      expect((process.cpuUsage().user - startedUs) / 1_000).toBeLessThan(2_000);
     },
   );
 
