@@ -90,6 +90,7 @@ export class Faults {
     const service = this.#random.pick(owning.length > 0 ? owning : this.#cluster.dispatchers);
     const { pid } = service;
     service.freeze();
+    this.#leases.expect(pid);
     await this.#strike(pid);
     return service;
   }
@@ -175,7 +176,9 @@ export class Faults {
 
   async #die(service) {
     const pid = await service.kill();
-    if (pid !== null) await this.#strike(pid);
+    if (pid === null) return null;
+    this.#leases.expect(pid);
+    await this.#strike(pid);
     return pid;
   }
 
@@ -196,7 +199,6 @@ export class Faults {
 
   async #strike(pid = null) {
     this.count += 1;
-    this.#leases.expect(pid);
     this.#struck += (await this.#cluster.database.inTheAir(pid)).length;
   }
 }

@@ -12,6 +12,7 @@ export class LeaseWatch {
   #database;
   /** By token: `{pid, inTheAir}` as they were last seen alive. */
   #living = new Map();
+  #expected = new Set();
   #isOver = false;
   #watching;
 
@@ -20,9 +21,9 @@ export class LeaseWatch {
     this.#watching = this.#watch();
   }
 
-  /** This process's lease is about to be lost, and somebody else counts what it has in the air. */
+  /** The lease of this process will run out, and somebody else counts what it has in the air. */
   expect(pid) {
-    for (const [token, lease] of this.#living) if (pid === null || lease.pid === pid) this.#living.delete(token);
+    for (const [token, lease] of this.#living) if (lease.pid === pid) this.#expected.add(token);
   }
 
   async stop() {
@@ -43,9 +44,10 @@ export class LeaseWatch {
     const alive = new Set(leases.map(({ token }) => token));
     for (const [token, { inTheAir }] of this.#living) {
       if (alive.has(token)) continue;
+      this.#living.delete(token);
+      if (this.#expected.has(token)) continue;
       this.losses += 1;
       this.inTheAir += inTheAir;
-      this.#living.delete(token);
     }
     for (const { token, pid, in_the_air: inTheAir } of leases) this.#living.set(token, { pid, inTheAir });
   }
