@@ -70,7 +70,7 @@ export class DispatchSession {
     limits: SessionLimits,
   ) {
     this.book = new LaneBook({ ...limits, claimLanes: CLAIM_LANES });
-    this.settler = new Settler(ports.queue, this.token);
+    this.settler = new Settler(ports.queue, this.token, (delayMs, work) => ports.after(delayMs, work));
     setMaxListeners(0, this.abort.signal); // Every request in the air listens.
   }
 

@@ -1,9 +1,9 @@
+import { type After, CommitTurns } from '../common/commit-turns.js';
 import { isRefusedValue } from '../database/sql-errors.js';
 import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
 
 const SETTLE_ROWS = 500;
-const MAX_SETTLES = 2;
 
 interface WaitingSettlement {
   readonly settlement: Settlement;
@@ -26,13 +26,16 @@ export class Settler {
   /** Deliveries of each batch that are not settled yet. */
   private readonly open = new Map<number, number>();
   private finished: number[] = [];
-  private settles = 0;
+  private readonly turns: CommitTurns;
   private scheduled = false;
 
   constructor(
     private readonly repository: LaneQueueRepository,
     private readonly token: string,
-  ) {}
+    after: After,
+  ) {
+    this.turns = new CommitTurns(after, () => this.schedule());
+  }
 
   openBatch(batch: number, deliveries: number): void {
     this.open.set(batch, deliveries);
@@ -52,23 +55,27 @@ export class Settler {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.settles >= MAX_SETTLES) return;
+    if (this.scheduled || !this.turns.mayBegin(this.waitingRows())) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      while (this.settles < MAX_SETTLES && (this.waiting.length > 0 || this.finished.length > 0)) {
-        this.settles += 1;
+      while (this.turns.mayBegin(this.waitingRows())) {
+        this.turns.begin();
         void this.run(this.waiting.splice(0, SETTLE_ROWS));
       }
     });
+  }
+
+  private waitingRows(): number {
+    return this.waiting.length + this.finished.length;
   }
 
   private async run(group: WaitingSettlement[]): Promise<void> {
     try {
       await this.settleGroup(group);
     } finally {
-      this.settles -= 1;
-      if (this.waiting.length > 0) this.schedule();
+      this.turns.end();
+      if (this.waitingRows() > 0) this.schedule();
     }
   }
 

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
+import { type After, CommitTurns } from '../common/commit-turns.js';
 import { Activity } from '../common/metrics/activity.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -13,8 +14,6 @@ import { assembleBody, planPublish, type PlannedOutcome, type PublishPlan } from
 import { touchesExpiring } from './retention/expiring-operations.js';
 import { snapshotRequest } from './snapshot-request.js';
 
-/** How many commits may be under way at once; more connections only wait for each other (measured). */
-const MAX_FLUSHES = 2;
 /** A flush takes no further unit once it has this many events. */
 const FLUSH_EVENTS = 500;
 const MAX_LOCKED_ATTEMPTS = 3;
@@ -42,7 +41,7 @@ interface WaitingUnit {
 export class EventPublisher implements OnApplicationShutdown {
   private waiting: WaitingUnit[] = [];
   private readonly busyLedgers = new Set<string>();
-  private flushes = 0;
+  private readonly turns = new CommitTurns(after, () => this.startFlushes());
   private scheduled = false;
   private idle: (() => void)[] = [];
 
@@ -63,13 +62,13 @@ export class EventPublisher implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (this.waiting.length === 0 && this.flushes === 0) return;
+    if (this.waiting.length === 0 && this.turns.isIdle) return;
     await new Promise<void>((resolve) => this.idle.push(resolve));
   }
 
   /** After the event loop has read what lies ready in other sockets, so that it goes together. */
   private schedule(): void {
-    if (this.scheduled || this.flushes >= MAX_FLUSHES) return;
+    if (this.scheduled || !this.turns.mayBegin(this.waitingEvents())) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -78,13 +77,17 @@ export class EventPublisher implements OnApplicationShutdown {
   }
 
   private startFlushes(): void {
-    while (this.flushes < MAX_FLUSHES) {
+    while (this.turns.mayBegin(this.waitingEvents())) {
       const taken = this.take();
       if (taken.length === 0) break;
-      this.flushes += 1;
+      this.turns.begin();
       void this.run(taken);
     }
-    if (this.waiting.length === 0 && this.flushes === 0) this.idle.splice(0).forEach((resolve) => resolve());
+    if (this.waiting.length === 0 && this.turns.isIdle) this.idle.splice(0).forEach((resolve) => resolve());
+  }
+
+  private waitingEvents(): number {
+    return this.waiting.reduce((sum, { unit }) => sum + unit.items.length, 0);
   }
 
   /** Units in the order of arrival whose ledgers are in no other flush; a unit's turn is not overtaken on its ledgers. */
@@ -116,7 +119,7 @@ export class EventPublisher implements OnApplicationShutdown {
       taken.forEach(({ reject }) => reject(error));
     } finally {
       for (const { ledgers } of taken) ledgers.forEach((ledger) => this.busyLedgers.delete(ledger));
-      this.flushes -= 1;
+      this.turns.end();
       this.startFlushes();
     }
   }
@@ -203,6 +206,11 @@ export class EventPublisher implements OnApplicationShutdown {
     return { plan, receipt };
   }
 }
+
+const after: After = (delayMs, work) => {
+  const timer = setTimeout(work, delayMs);
+  return () => clearTimeout(timer);
+};
 
 function ledgersOf(unit: PublishUnit): string[] {
   const ledgers = new Set<string>();
