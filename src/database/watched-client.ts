@@ -31,14 +31,19 @@ export class WatchedClient extends pg.Client {
     let answeredTo = socket.bytesWritten;
     let heard = socket.bytesRead;
     let silentSinceMs = performance.now();
+    let lookedAtMs = silentSinceMs;
     // Ahead of the driver, which sends the next statement in the same turn.
     connection.prependListener('readyForQuery', () => (answeredTo = socket.bytesWritten));
     const timer = setInterval(() => {
+      const nowMs = performance.now();
+      // This process itself stood still, and timers run before sockets are read: the answer may lie there.
+      const stoodStill = nowMs - lookedAtMs > 2 * LOOK_MS;
+      lookedAtMs = nowMs;
       const isAnswered = socket.bytesWritten === answeredTo;
-      if (isAnswered || socket.bytesRead !== heard || this.mayBeSilent) {
+      if (stoodStill || isAnswered || socket.bytesRead !== heard || this.mayBeSilent) {
         heard = socket.bytesRead;
-        silentSinceMs = performance.now();
-      } else if (performance.now() - silentSinceMs > this.longestSilenceMs) {
+        silentSinceMs = nowMs;
+      } else if (nowMs - silentSinceMs > this.longestSilenceMs) {
         socket.destroy(new Error('PostgreSQL did not answer: the connection is given up.'));
       }
     }, LOOK_MS);
