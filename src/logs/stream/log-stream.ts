@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Tenant } from '../../auth/caller.js';
+import type { Clock } from '../../common/clock.js';
 import { encodeId, newUuid } from '../../common/ids.js';
 import type { SseConnection } from '../../common/sse/sse-connection.js';
 import type { LogMatcher } from './log-matcher.js';
@@ -35,9 +36,10 @@ export class LogStream implements LogFollower {
     private readonly connection: SseConnection,
     private readonly tail: LogTail,
     private readonly pages: LogPages,
+    private readonly clock: Clock,
   ) {
     this.tenant = start.tenant;
-    if (start.isCaughtUp) this.readAllAtMs = Date.now();
+    if (start.isCaughtUp) this.readAllAtMs = clock.now().getTime();
     connection.positionOf = () => (this.readAllAtMs === null ? null : encodeId('log', newUuid(this.readAllAtMs)));
     connection.signal.addEventListener('abort', () => tail.leave(this), { once: true });
   }
@@ -53,7 +55,7 @@ export class LogStream implements LogFollower {
     for (const log of logs) if (!this.sentSinceHorizon.has(log.row.id)) this.send(log);
     if (!isComplete) return;
     this.sentSinceHorizon.clear();
-    this.readAllAtMs = Date.now();
+    this.readAllAtMs = this.clock.now().getTime();
   }
 
   /** Sends the past; from where the tail must go on. */

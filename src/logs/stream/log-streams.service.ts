@@ -47,7 +47,7 @@ export class LogStreamsService {
   }
 
   follow(start: LogStreamStart, connection: SseConnection): void {
-    void new LogStream(start, connection, this.tail, this.pages).run();
+    void new LogStream(start, connection, this.tail, this.pages, this.clock).run();
   }
 
   /**
