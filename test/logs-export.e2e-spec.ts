@@ -1,8 +1,10 @@
-import { type IncomingMessage, get } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
+import { Authenticator } from '../src/auth/verification/authenticator.js';
 import { decodeId } from '../src/common/ids.js';
 import { LogWriter } from '../src/logs/log-writer.js';
+import { LogsService } from '../src/logs/logs.service.js';
 import { LogsRepository } from '../src/logs/logs.repository.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 
@@ -117,5 +119,42 @@ describe('exporting logs', () => {
     call.destroy();
     await until(async () => outcomes.length === 1);
     expect(await outcomes[0]).toBe('The reader has left.');
+  });
+
+  it('searches nothing for a reader that left before its key was proved', async () => {
+    const authenticator = service.app.get(Authenticator, { strict: false });
+    const authenticate = authenticator.authenticate.bind(authenticator);
+    const server = service.app.getHttpServer();
+    const left = new Promise((gone) =>
+      server.once('request', (_, answer: ServerResponse) => answer.once('close', gone)),
+    );
+    const asked = new Promise<void>((resolve) => {
+      jest.spyOn(authenticator, 'authenticate').mockImplementation(async (presented) => {
+        resolve();
+        await left;
+        return authenticate(presented);
+      });
+    });
+    const logs = service.app.get(LogsService, { strict: false });
+    const exportLogs = logs.export.bind(logs);
+    const outcome = new Promise<string>((resolve) => {
+      jest.spyOn(logs, 'export').mockImplementation(async (...question) => {
+        const file = exportLogs(...question);
+        file.then(
+          () => resolve('It was searched.'),
+          (error: Error) => resolve(error.message),
+        );
+        return file;
+      });
+    });
+    const pages = watchPages();
+    const { port } = server.address() as AddressInfo;
+    const headers = { authorization: `Bearer ${account.test.secretKey}` };
+    const call = get(`http://127.0.0.1:${port}/v1/logs/export?action=note`, { agent: false, headers });
+    call.on('error', () => undefined);
+    await asked;
+    call.destroy();
+    expect(await outcome).toBe('The reader has left.');
+    expect(pages).toEqual([]);
   });
 });

@@ -132,6 +132,7 @@ export class LogSearch {
 
   /** Takes what passes of the segment's first hits; what is left of it beyond them, null when that is nothing. */
   private async takeFirstHits(search: Search, segment: LogSegment, question: string): Promise<LogSegment | null> {
+    search.page.signal?.throwIfAborted();
     const direction = search.page.upwards ? 'ASC' : 'DESC';
     const values = [...stepValues(search, segment), question, MOST_HITS];
     const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment)), values);
@@ -143,6 +144,7 @@ export class LogSearch {
 
   /** Takes the segment's hits; false, and nothing taken, when they are more than `most`. */
   private async lookUp(search: Search, segment: LogSegment, question: string, most: number | null): Promise<boolean> {
+    search.page.signal?.throwIfAborted();
     const cap = most === null ? null : most + 1;
     const values = [...stepValues(search, segment), question, cap];
     const hits = await this.database.rows<Hit>(

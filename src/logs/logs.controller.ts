@@ -6,6 +6,7 @@ import type { TenantCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { AppError } from '../common/app-error.js';
 import { BOUNDED_SEARCH } from '../common/bounded-search.js';
+import { Clock } from '../common/clock.js';
 import { IdParam } from '../common/http/id-param.decorator.js';
 import { JsonBody } from '../common/http/json-body.decorator.js';
 import { ApiListResponse, type ListResponse } from '../common/pagination.js';
@@ -20,6 +21,7 @@ export class LogsController {
   constructor(
     private readonly logs: LogsService,
     private readonly idempotency: Idempotency,
+    private readonly clock: Clock,
   ) {}
 
   @Get()
@@ -49,9 +51,12 @@ export class LogsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const left = new AbortController();
-    reply.raw.once('close', () => left.abort(new AppError('unavailable', 'The reader has left.')));
+    const leave = () => left.abort(new AppError('unavailable', 'The reader has left.'));
+    // A reader that left before its key was proved closes nothing any more.
+    if (reply.raw.destroyed) leave();
+    else reply.raw.once('close', leave);
     const stream = await this.logs.export(caller, query, left.signal);
-    const name = `logs-${caller.mode}-${new Date().toISOString().slice(0, 10)}.${query.format}`;
+    const name = `logs-${caller.mode}-${this.clock.now().toISOString().slice(0, 10)}.${query.format}`;
     await reply
       .header('content-type', EXPORT_MEDIA_TYPES[query.format])
       .header('content-disposition', `attachment; filename="${name}"`)

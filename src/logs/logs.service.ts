@@ -85,10 +85,7 @@ export class LogsService {
   async export(scope: LogScope, query: LogsExportQuery, left: AbortSignal): Promise<Readable> {
     const filters = toLogFilters(query, this.startMs());
     const first = await this.exportedPage(scope, filters, left);
-    // By itself a stream of texts would read sixteen ahead.
-    return Readable.from(exportText(query.format, this.exportedPages(scope, filters, first, left)), {
-      highWaterMark: 1,
-    });
+    return Readable.from(exportText(query.format, this.exportedPages(scope, filters, first, left)));
   }
 
   private async *exportedPages(
@@ -104,7 +101,8 @@ export class LogsService {
     }
   }
 
-  private exportedPage(scope: LogScope, filters: LogFilters, signal: AbortSignal): Promise<LogRow[]> {
+  private async exportedPage(scope: LogScope, filters: LogFilters, signal: AbortSignal): Promise<LogRow[]> {
+    signal.throwIfAborted();
     return this.repository.list(scope, filters, {
       count: EXPORT_PAGE_ROWS,
       upwards: false,
