@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, get } from 'node:http';
+import { type IncomingMessage, type ServerResponse, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import { Authenticator } from '../src/auth/verification/authenticator.js';
