@@ -139,8 +139,9 @@ export class Rig {
   }
 
   #announce(name, pid) {
-    console.log(`  ${name}: process ${pid}`);
+    // Whoever reads the line may end this process at once; the runner must know by then what to remove.
     process.send?.({ pid });
+    console.log(`  ${name}: process ${pid}`);
   }
 }
 

@@ -6,17 +6,26 @@ import { Clock } from '../common/clock.js';
 const SYNC_MS = 30_000;
 /** Less is no matter: readers of time-ordered data allow for more. */
 const TOLERATED_MS = 1_000;
+/** An answer that took longer tells too little to change what a quicker one told. */
+const LONGEST_ROUND_TRIP_MS = 1_000;
 
-/** What to add to this machine's clock so that it shows the database's time; 0 when it is right, as far as can be told. */
-export async function clockCorrection(dataSource: DataSource): Promise<number> {
+/** What one look at the database's clock told. */
+export interface ClockReading {
+  /** What to add to this machine's clock so that it shows the database's; 0 when it is right, as far as can be told. */
+  readonly correctionMs: number;
+  readonly roundTripMs: number;
+}
+
+export async function readClock(dataSource: DataSource): Promise<ClockReading> {
   const askedMs = Date.now();
   const startedMs = performance.now();
   const [row] = await dataSource.query<{ now_ms: number }[]>(
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms',
   );
-  const halfWayMs = (performance.now() - startedMs) / 2;
+  const roundTripMs = performance.now() - startedMs;
+  const halfWayMs = roundTripMs / 2;
   const correctionMs = Math.round(row!.now_ms - askedMs - halfWayMs);
-  return Math.abs(correctionMs) > TOLERATED_MS + halfWayMs ? correctionMs : 0;
+  return { correctionMs: Math.abs(correctionMs) > TOLERATED_MS + halfWayMs ? correctionMs : 0, roundTripMs };
 }
 
 /**
@@ -34,19 +43,19 @@ export class ClockSync implements OnModuleInit {
     private readonly clock: Clock,
   ) {}
 
-  /** Before any job begins. */
+  /** Before any job begins, by whatever reading there is: a coarse one is better than none. */
   async onModuleInit(): Promise<void> {
-    await this.sync();
+    this.correct(await readClock(this.dataSource));
   }
 
-  /** While the database is away, the clock goes on as it was. */
+  /** While the database is away or slow to answer, the clock goes on as it was. */
   @Interval(SYNC_MS)
   async tick(): Promise<void> {
-    await this.sync().catch(() => undefined);
+    const reading = await readClock(this.dataSource).catch(() => null);
+    if (reading !== null && reading.roundTripMs <= LONGEST_ROUND_TRIP_MS) this.correct(reading);
   }
 
-  private async sync(): Promise<void> {
-    const correctionMs = await clockCorrection(this.dataSource);
+  private correct({ correctionMs }: ClockReading): void {
     this.clock.correct(correctionMs);
     if (correctionMs !== 0 && !this.isWrong) {
       const seconds = Math.round(Math.abs(correctionMs) / 1_000);

@@ -1,6 +1,6 @@
 import { MigrationExecutor, type DataSource } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
-import { clockCorrection } from './clock-sync.js';
+import { readClock } from './clock-sync.js';
 import { Database } from './database.js';
 import { PartitionMaintenance } from './partition-maintenance.js';
 import { PartitionsRepository } from './partitions.repository.js';
@@ -25,7 +25,7 @@ export async function runMigrations(dataSource: DataSource, config: AppConfig, n
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'all';
     const ran = await executor.executePendingMigrations();
-    const time = now ?? new Date(Date.now() + (await clockCorrection(dataSource)));
+    const time = now ?? new Date(Date.now() + (await readClock(dataSource)).correctionMs);
     const { failed } = await partitionMaintenance(dataSource, config).runOnce(time);
     if (failed > 0)
       throw new StartError(`${failed} partitions could not be made or dropped (named above): start again.`);

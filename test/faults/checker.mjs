@@ -1,5 +1,7 @@
 /** Receivers take an older or younger signature for a replay. */
 const LONGEST_SKEW_MS = 300_000;
+/** A delivery's end is told rounded up to the millisecond, an arrival rounded down. */
+const ROUNDING_MS = 1;
 
 export const COUNTS = ['acknowledged', 'owed', 'delivered', 'ended', 'lost', 'duplicates', 'inversions', 'stuck'];
 
@@ -92,7 +94,7 @@ function judgeOrder(endpoint, histories, verdict, blame) {
     let endedAtMs = 0;
     for (const { event, receipts, deliveries } of operation) {
       const [first] = receipts;
-      if (first !== undefined && (first.arrived < answered || first.arrivedAtMs < endedAtMs)) {
+      if (first !== undefined && (first.arrived < answered || first.arrivedAtMs < endedAtMs - ROUNDING_MS)) {
         verdict.inversions += 1;
         blame(`${operationId} at ${endpoint.hook}: ${event.sequence} arrived before an earlier one had ended`);
       }

@@ -52,6 +52,15 @@ test('a service that kept its promises is not blamed', () => {
   });
 });
 
+test('an arrival in the millisecond in which an earlier one ended is no inversion', () => {
+  const { inversions } = verdictAfter(({ receipts, deliveries }) => {
+    receipts[0].status = 500;
+    const endedAt = new Date(receipts[1].arrivedAtMs + 1).toISOString();
+    Object.assign(deliveries[1], { status: 'failed', status_reason: 'exhausted', ended_at: endedAt });
+  });
+  assert.equal(inversions, 0);
+});
+
 for (const [promise, count, change] of [
   ['a delivery that was never received', 'lost', ({ receipts }) => receipts.splice(1)],
   ['an answer of 500 that is taken for success', 'lost', ({ receipts }) => (receipts[1].status = 500)],
@@ -78,7 +87,7 @@ for (const [promise, count, change] of [
     ({ receipts, deliveries }) => {
       receipts[0].status = 500;
       Object.assign(deliveries[1], { status: 'failed', status_reason: 'exhausted' });
-      deliveries[1].ended_at = new Date(TIME_MS + 2_001).toISOString();
+      deliveries[1].ended_at = new Date(TIME_MS + 2_002).toISOString();
     },
   ],
 ]) {

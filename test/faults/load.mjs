@@ -12,6 +12,9 @@ const TYPES = [
 ];
 const ANSWER_MS = 5_000;
 const TRY_AGAIN_MS = 50;
+/** How long what is only read is asked for again; every fault is healed long before. */
+const READ_MS = 30_000;
+const READ_AGAIN_MS = 500;
 /** One in so many events is sent once: without an answer nobody knows whether it was taken. */
 const SENT_ONCE = 10;
 /** Short, so that what failed at a fault is tried again soon after it; long enough to outlast any. */
@@ -90,9 +93,14 @@ export class Load {
     return this.#agent.destroy();
   }
 
-  /** A call that has to succeed, for before and after the faults. */
+  /** A call that has to succeed, for before and after the faults. A busy machine may need some time to answer a GET. */
   async call(method, path, key, body) {
-    const answer = await this.#send(method, path, key, body);
+    const endMs = performance.now() + (method === 'GET' ? READ_MS : 0);
+    let answer = await this.#send(method, path, key, body);
+    while ((answer === null || answer.status >= 500) && performance.now() < endMs) {
+      await pause(READ_AGAIN_MS);
+      answer = await this.#send(method, path, key, body);
+    }
     if (answer === null || answer.status >= 400)
       throw new Error(`${method} ${path}: ${answer?.status} ${answer?.text}`);
     return JSON.parse(answer.text);

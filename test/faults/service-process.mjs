@@ -53,11 +53,14 @@ export class ServiceProcess {
     this.#child = child;
     const serving = new Promise((resolve) => {
       for (const stream of [child.stdout, child.stderr]) {
+        let output = '';
         stream.setEncoding('utf8');
         stream.on('data', (text) => {
           this.#lines = [...this.#lines, ...text.split('\n').filter(Boolean)].slice(-LAST_LINES);
-          const [, origin] = /serves (http:[^,]+),/.exec(text) ?? [];
-          if (origin === undefined || this.#child !== child) return;
+          if (this.origin !== null || this.#child !== child) return;
+          output += text;
+          const [, origin] = /serves (http:[^,]+),/.exec(output) ?? [];
+          if (origin === undefined) return;
           this.origin = origin;
           resolve(true);
         });

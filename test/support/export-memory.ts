@@ -23,7 +23,7 @@ const SAMPLE_MS = 50;
  * The service itself needs about 55 MiB of its heap. Where there is room for gigabytes V8 lets garbage lie, more of it
  * the slower the machine is; with little room it has to collect, and what an export really held would end the process.
  */
-const HEAP = '--max-old-space-size=96';
+const HEAP = '--max-old-space-size=96 --max-semi-space-size=8';
 const CHUNK_ROWS = 100_000;
 const WARM_UP_BYTES = 8_000_000;
 /** A slow reader pauses after so much, longer than the service takes to make it, which so has to wait. */
