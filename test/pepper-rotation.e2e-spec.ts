@@ -57,6 +57,18 @@ describe('Rotating the pepper of keys', () => {
     expect(await uses(after, forged + keyChecksum(forged))).toBe('401 invalid_api_key');
   });
 
+  it('does not remember as refused what a process without its pepper could not judge', async () => {
+    const [without, next, old] = await Promise.all([start(P1!), start(P2!, P1!), start(P1!, P2!)]);
+    const { test } = await next.makeAccount();
+    expect(await uses(without, test.secretKey)).toBe('401 invalid_api_key');
+    expect(await uses(old, test.secretKey)).toBe('200');
+    const moved = `SELECT FROM signalpost.api_keys WHERE pepper_id = 'p1' AND hmac IS NOT NULL AND preview LIKE $1`;
+    await until(
+      async () => (await old.dataSource.query<object[]>(moved, [`%${test.secretKey.slice(-4)}`])).length === 1,
+    );
+    expect(await uses(without, test.secretKey)).toBe('200');
+  });
+
   it('lets processes with the old pepper in front work beside those with the new one', async () => {
     const [old, next] = await Promise.all([start(P1!, P2!), start(P2!, P1!)]);
     const made = await Promise.all([old, next].map((service) => service.makeAccount()));

@@ -38,6 +38,11 @@ export class KeyFingerprints {
     return pepperId === this.writingPepperId;
   }
 
+  /** Whether the pepper is configured here. */
+  canMatch({ pepperId }: Pick<PepperedHmac, 'pepperId'>): boolean {
+    return this.peppers.has(pepperId);
+  }
+
   /** Compares in constant time; false too when the pepper is no longer configured. */
   matches(key: string, stored: PepperedHmac): boolean {
     const pepper = this.peppers.get(stored.pepperId);

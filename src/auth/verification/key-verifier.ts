@@ -75,7 +75,7 @@ export class KeyVerifier {
     const row = await this.repository.findByPublicPart(parsed.publicPart);
     const readAtMs = this.clock.monotonicMs();
     if (!row || !this.isSameKey(key, row)) {
-      this.refused.add(cacheKey, readAtMs);
+      if (!row || this.canJudge(row)) this.refused.add(cacheKey, readAtMs);
       return null;
     }
     if (!(await this.passesArgon2(key, row, cacheKey))) return null;
@@ -83,6 +83,11 @@ export class KeyVerifier {
     const verified = toVerifiedKey(row, readAtMs);
     this.cache.set(cacheKey, row.account_id, verified, readAtMs + this.changes.memoryMs, generation);
     return verified;
+  }
+
+  /** Without its pepper a good key is refused too, until another process moves it to a pepper that is here. */
+  private canJudge({ public_key, pepper_id }: StoredKey): boolean {
+    return public_key !== null || this.fingerprints.canMatch({ pepperId: pepper_id });
   }
 
   /** In constant time. A public key is no secret and stored whole, so that no pepper has to be kept for it. */
