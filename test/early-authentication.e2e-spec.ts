@@ -72,26 +72,43 @@ describe("A stranger's request", () => {
     agent.destroy();
   });
 
-  it('has a line in the log, and is only counted once its address sends too many', async () => {
-    const headers = { ...bearer('sk_test_short'), 'x-forwarded-for': '203.0.113.77' };
-    const get = (id: string) =>
-      exchange({ method: 'GET', url: `${origin}/v1/account`, headers: { ...headers, 'request-id': id } });
-    const ids = { 401: [] as string[], 429: [] as string[] };
-    // Tokens come back while we ask: which of them is one too many is told by its answer alone.
-    for (let count = 0; count < 3_000 && ids[429].length === 0; count += 1) {
-      const id = `stranger-${count}-of-many`;
-      ids[(await get(id)).status as keyof typeof ids].push(id);
-    }
-    expect(ids[429]).toHaveLength(1);
-    headers['x-forwarded-for'] = '203.0.113.78';
-    expect((await get('stranger-elsewhere')).status).toBe(401);
-    await until(async () => logged.includes('stranger-elsewhere'));
-    for (const id of ids[401]) expect(logged).toContain(id);
-    expect(logged).toContain('203.0.113.77 sends wrong keys too fast');
-    expect(logged).not.toContain(ids[429][0]);
-    const counted = await service.app.get(Metrics, { strict: false }).registry.metrics();
-    expect(counted).toMatch(
-      /^http_request_duration_seconds_count\{method="GET",route="\/v1\/account",status="429"\} /m,
-    );
-  }, 60_000);
+  it.each([
+    { what: 'without a body', method: 'GET', route: '/v1/account', framing: undefined, address: '203.0.113.77' },
+    {
+      what: 'with a body of a length that only reading tells',
+      method: 'POST',
+      route: '/v1/events',
+      framing: { ...JSON_TYPE, 'transfer-encoding': 'chunked' },
+      address: '203.0.113.78',
+    },
+  ])(
+    '$what has a line in the log, and is only counted once its address sends too many',
+    async ({ method, route, framing, address }) => {
+      const headers = { ...bearer('sk_test_short'), ...framing, 'x-forwarded-for': address };
+      const ask = async (id: string) => {
+        const sent = request(origin + route, { method, headers: { ...headers, 'request-id': id }, agent: false });
+        sent.end(framing && '{}');
+        const [response] = (await once(sent, 'response')) as [IncomingMessage];
+        await text(response);
+        return response.statusCode;
+      };
+      const ids = { 401: [] as string[], 429: [] as string[] };
+      // Tokens come back while we ask: which of them is one too many is told by its answer alone.
+      for (let count = 0; count < 3_000 && ids[429].length === 0; count += 1) {
+        const id = `stranger-${method}-${count}-of-many`;
+        ids[(await ask(id)) as keyof typeof ids].push(id);
+      }
+      expect(ids[429]).toHaveLength(1);
+      headers['x-forwarded-for'] = '203.0.113.79';
+      expect(await ask(`stranger-${method}-elsewhere`)).toBe(401);
+      await until(async () => logged.includes(`stranger-${method}-elsewhere`));
+      for (const id of ids[401]) expect(logged).toContain(id);
+      expect(logged).not.toContain(ids[429][0]);
+      expect(logged).toContain('203.0.113.77 sends wrong keys too fast');
+      const counted = await service.app.get(Metrics, { strict: false }).registry.metrics();
+      const line = `http_request_duration_seconds_count{method="${method}",route="${route}",status="429"} `;
+      expect(counted.split('\n')).toContainEqual(expect.stringContaining(line));
+    },
+    60_000,
+  );
 });

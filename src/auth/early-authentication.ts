@@ -1,12 +1,10 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AppError } from '../common/app-error.js';
-import { Clock } from '../common/clock.js';
 import { hasBody, mayBodyBeRefused } from '../common/http/body-headers.js';
 import { isApiPath, pathOf } from '../common/http/request.js';
 import { sendProblem } from '../common/http/send-problem.js';
-import { RepeatedWarning } from '../common/repeated-warning.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
 import { Authenticator } from './verification/authenticator.js';
 import type { Credential } from './verification/credential.js';
@@ -19,16 +17,10 @@ type Done = (error?: Error) => void;
  */
 @Injectable()
 export class EarlyAuthentication implements OnModuleInit {
-  private readonly flood: RepeatedWarning;
-
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly authenticator: Authenticator,
-    clock: Clock,
-  ) {
-    const logger = new Logger(EarlyAuthentication.name);
-    this.flood = new RepeatedWarning((message) => logger.warn(message), clock);
-  }
+  ) {}
 
   onModuleInit(): void {
     const instance = this.adapterHost.httpAdapter?.getInstance<FastifyInstance>();
@@ -50,7 +42,7 @@ export class EarlyAuthentication implements OnModuleInit {
     const refuse = (error: Error): void => {
       // Whoever proved a key is answered as usual, and gets a log of the refusal.
       if (request.credential !== undefined || !(error instanceof AppError)) done(error);
-      else this.turnAway(request, reply, error);
+      else sendProblem(request, reply, error);
     };
     try {
       const credential = this.authenticator.authenticateRequest(request);
@@ -59,13 +51,5 @@ export class EarlyAuthentication implements OnModuleInit {
     } catch (error) {
       refuse(error as Error);
     }
-  }
-
-  private turnAway(request: FastifyRequest, reply: FastifyReply, error: AppError): void {
-    if (error.code === 'rate_limited') {
-      request.isOnlyCounted = true;
-      this.flood.warn(`${request.ip} sends wrong keys too fast: it is answered 429, without a line for each request.`);
-    }
-    sendProblem(request, reply, error);
   }
 }

@@ -18,7 +18,7 @@ export type LimitedAction = keyof typeof ACTION_LIMITS;
 export const FAILED_AUTHENTICATION_LIMIT: BucketRule = { burst: 300, perSecond: 10 };
 
 /** An empty bucket tells the same whenever it is met; made once, for an error's stack costs more than all before it. */
-const TOO_MANY_FAILURES = refusalOf(
+export const TOO_MANY_FAILURES = refusalOf(
   'failed-authentication',
   policyOf('failed-authentication', FAILED_AUTHENTICATION_LIMIT),
   {

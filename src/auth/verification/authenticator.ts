@@ -1,9 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
 import { Clock } from '../../common/clock.js';
+import { RepeatedWarning } from '../../common/repeated-warning.js';
 import { parseApiKey } from '../api-key.js';
 import type { AuthenticatedRequest } from '../authenticated-request.js';
-import { RateLimits } from '../limits/rate-limits.js';
+import { RateLimits, TOO_MANY_FAILURES } from '../limits/rate-limits.js';
 import { AdminKeyVerifier } from './admin-key-verifier.js';
 import type { Credential } from './credential.js';
 import { KeyVerifier } from './key-verifier.js';
@@ -25,24 +26,37 @@ const INVALID_KEY = new AppError('invalid_api_key', undefined, { headers: challe
 /** From the text of `Authorization` to a proved credential, in the order of checks that keeps strangers cheap. */
 @Injectable()
 export class Authenticator {
+  private readonly flood: RepeatedWarning;
+
   constructor(
     private readonly keys: KeyVerifier,
     private readonly adminKeys: AdminKeyVerifier,
     private readonly limits: RateLimits,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    const logger = new Logger(Authenticator.name);
+    this.flood = new RepeatedWarning((message) => logger.warn(message), clock);
+  }
 
-  /** `authenticate` for a request, on which the credential stands as soon as it proved right. */
+  /**
+   * `authenticate` for a request, on which the credential stands as soon as it proved right. Where its address sends
+   * wrong keys too fast, it is only counted, and a warning tells of them all.
+   */
   authenticateRequest(request: AuthenticatedRequest): Credential | Promise<Credential> {
     const { authorization, origin } = request.headers;
-    return this.authenticate({
-      authorization,
-      origin,
-      ip: request.ip,
-      onProved: (proved) => {
-        request.credential = proved;
-      },
-    });
+    const onProved = (proved: Credential): void => {
+      request.credential = proved;
+    };
+    const refuse = (error: unknown): never => {
+      if (error === TOO_MANY_FAILURES) this.onlyCount(request);
+      throw error;
+    };
+    try {
+      const credential = this.authenticate({ authorization, origin, ip: request.ip, onProved });
+      return credential instanceof Promise ? credential.catch(refuse) : credential;
+    } catch (error) {
+      return refuse(error);
+    }
   }
 
   /**
@@ -76,6 +90,11 @@ export class Authenticator {
     presented.onProved?.(key);
     assertUsable(key, this.clock.monotonicMs(), presented.ip, presented.origin);
     return key;
+  }
+
+  private onlyCount(request: AuthenticatedRequest): void {
+    request.isOnlyCounted = true;
+    this.flood.warn(`${request.ip} sends wrong keys too fast: it is answered 429, without a line for each request.`);
   }
 
   private refuse(ip: string): never {

@@ -24,8 +24,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const problem = this.toAppError(error, request);
-    request.problemCode = problem.code;
     if (reply.sent || reply.raw.headersSent) {
+      request.problemCode = problem.code;
       // Half an answer is out: to break the connection is the only way left to say that it is not whole.
       if (!reply.raw.writableEnded) reply.raw.destroy();
       return;

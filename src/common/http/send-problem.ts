@@ -8,6 +8,7 @@ import { PROBLEM_MEDIA_TYPE, problemText } from '../problem.js';
  * have: text leaves with its headers in one write, bytes behind them, and refusals are what a flood is made of.
  */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): void {
+  request.problemCode = error.code;
   const text = problemText(error, request.id);
   void reply.headers(error.headers).headers({
     // A route that lets its answers be kept does not mean its failures.
