@@ -38,18 +38,25 @@ export function stringCheck({ minLength, maxLength, pattern, patternMessage }: S
   };
 }
 
-/** What is not seen, and breaks a list, a line of a log or a terminal that shows it. */
-const CONTROLS = { one: /[\p{Cc}\u2028\u2029]/u, many: /(?![\n\r\t])\p{Cc}/u } as const;
-const VISIBLE = /[^\p{C}\p{Z}]/u;
+/** What is not seen, and breaks or turns round a list, a line of a log or a terminal that shows it. */
+const CONTROLS = {
+  one: /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u,
+  many: /(?![\n\r\t])[\p{Cc}\u202A-\u202E\u2066-\u2069]/u,
+} as const;
+/** Letters that Unicode gains are unassigned to an older Node: what has no assignment passes. */
+const VISIBLE = /[^\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u;
 
 export interface TextLimits extends Pick<StringLimits, 'minLength' | 'maxLength'> {
   readonly lines: keyof typeof CONTROLS;
 }
 
-/** Text that people read: it has something to see, and of control characters tabs and the ends of lines at most. */
+/** Text that people read: it has something to see, and of controls tabs and the ends of lines at most. */
 export function textCheck({ lines, ...limits }: TextLimits): Check {
   const checkString = stringCheck(limits);
-  const advice = lines === 'one' ? 'Use one line, without control characters.' : 'Leave out control characters.';
+  const advice =
+    lines === 'one'
+      ? 'Use one line, without control characters and what turns the direction of text.'
+      : 'Leave out control characters and what turns the direction of text.';
   return (value) => {
     const problem = checkString(value);
     if (problem !== null || value === '') return problem;
