@@ -27,6 +27,7 @@ describe('a CSV line', () => {
 
   it('does both where both are needed', () => {
     expect(csvLine(['=HYPERLINK("x","y")', '\r1'])).toBe('"\'=HYPERLINK(""x"",""y"")","\'\r1"\r\n');
+    expect(csvLine(['\n=1+1'])).toBe('"\'\n=1+1"\r\n');
   });
 
   it('leaves such a sign within a cell as it is', () => {

@@ -51,5 +51,6 @@ function toText(format: ExportFormat, logs: readonly LogResponse[]): string {
 
 /** RFC 4180, a lone line break quoted too; a text that a spreadsheet would run gets an apostrophe in front. */
 export function toCsv(records: readonly (readonly (string | null)[])[]): string {
-  return stringify([...records], { record_delimiter: 'windows', escape_formulas: true, quoted_match: /[\r\n]/ });
+  const guarded = records.map((cells) => cells.map((cell) => (cell?.startsWith('\n') ? `'${cell}` : cell)));
+  return stringify(guarded, { record_delimiter: 'windows', escape_formulas: true, quoted_match: /[\r\n]/ });
 }

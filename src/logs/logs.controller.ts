@@ -37,7 +37,11 @@ export class LogsController {
 
   @Get('export')
   @Access({ kinds: SECRET_ROUTE, scope: 'logs:read', errors: ['invalid_input'] })
-  @ApiOperation({ summary: 'Export logs', description: 'All logs that pass the filters, as a file, newest first.' })
+  @ApiOperation({
+    summary: 'Export logs',
+    description:
+      'All logs that pass the filters, as a file, newest first. In CSV, a cell that a spreadsheet would run as a formula gets an apostrophe in front.',
+  })
   @ApiOkResponse({
     description: 'The file.',
     content: {
