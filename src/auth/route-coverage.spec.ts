@@ -20,6 +20,18 @@ class OpenUnderV1 {
   @Open()
   status(): void {}
 }
+@Controller(['.well-known', '/v1/'])
+class OpenUnderOneOfItsPaths {
+  @Get('keys')
+  @Open()
+  keys(): void {}
+}
+@Controller()
+class OpenByOneOfItsRoutes {
+  @Get(['keys', 'v1/keys'])
+  @Open()
+  keys(): void {}
+}
 @Controller('.well-known')
 class OpenElsewhere {
   @Get('keys')
@@ -39,6 +51,13 @@ describe('RouteCoverage', () => {
 
   it('stops the start where a route says nothing', () => {
     expect(() => start(Closed, Forgotten)).toThrow('Routes without @Access() or @Open(): Forgotten.list.');
+  });
+
+  it.each([
+    ['controller', OpenUnderOneOfItsPaths, 'OpenUnderOneOfItsPaths.keys'],
+    ['route', OpenByOneOfItsRoutes, 'OpenByOneOfItsRoutes.keys'],
+  ])('stops the start where one of the paths of an open %s is under /v1', (_what, controller, name) => {
+    expect(() => start(Closed, controller)).toThrow(`Routes under /v1 that are @Open(): ${name}.`);
   });
 
   it('stops the start where a route under /v1 is open, for keys are judged there before routes', () => {

@@ -25,15 +25,21 @@ export class RouteCoverage implements OnApplicationBootstrap {
     return this.discovery.getControllers().flatMap(({ metatype }) => {
       if (typeof metatype !== 'function') return [];
       const prototype = metatype.prototype as Record<string, object>;
-      const prefix = String(Reflect.getMetadata(PATH_METADATA, metatype));
+      const prefixes = pathsOf(metatype);
       return this.scanner
         .getAllMethodNames(prototype)
         .filter((name) => Reflect.hasMetadata(PATH_METADATA, prototype[name]!))
         .filter((name) => {
-          const path = `${prefix}/${String(Reflect.getMetadata(PATH_METADATA, prototype[name]!))}`;
-          return applies({ access: accessOf(prototype[name]!, metatype), path: path.replace(/^\/+/, '') });
+          const access = accessOf(prototype[name]!, metatype);
+          const paths = prefixes.flatMap((prefix) => pathsOf(prototype[name]!).map((path) => `${prefix}/${path}`));
+          return paths.some((path) => applies({ access, path: path.replace(/\/+/g, '/').replace(/^\//, '') }));
         })
         .map((name) => `${metatype.name}.${name}`);
     });
   }
+}
+
+/** A controller and a method have one path or several. */
+function pathsOf(target: object): string[] {
+  return [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
 }
