@@ -204,6 +204,12 @@ export class DispatchSession {
         return;
       }
       const locale = await this.ports.localeOf(delivery.lane[0]);
+      const mayBegin = await this.mayStillBegin(lane);
+      if (this.abort.signal.aborted) return;
+      if (!mayBegin) {
+        this.settler.release(batch);
+        return;
+      }
       const sentAtMs = this.clock.monotonicMs();
       const result = await this.ports.send(delivery, settings, this.abort.signal);
       if (this.abort.signal.aborted) return;
@@ -216,11 +222,21 @@ export class DispatchSession {
       this.ports.onError(error, 'deliver');
       endSend(null);
       await this.pause(STUMBLE_MS);
-      this.settler.release(batch);
+      if (!this.abort.signal.aborted) this.settler.release(batch);
     } finally {
       endSend(null);
       this.finish(lane, delivery.id, nextDueMs, isStillDue);
     }
+  }
+
+  /**
+   * What was claimed may have been held up, by the claim itself or by reading settings: it goes at its endpoint's rate
+   * even so, and not at all when the receiver has asked for a pause meanwhile, or failed too often.
+   */
+  private async mayStillBegin(lane: Lane): Promise<boolean> {
+    const waitMs = lane.rate?.leave(this.clock.monotonicMs()) ?? 0;
+    if (waitMs > 0) await this.pause(waitMs);
+    return lane.pace.mayBegin(this.clock.monotonicMs(), lane.sending - 1);
   }
 
   /** Tries until it is written or the lease is lost; resolves with when the delivery is due again, if it is. */

@@ -87,6 +87,11 @@ export class EndpointPace {
     return this.waitMs(nowMs) > 0 ? 0 : Math.max(0, this.concurrency - sending);
   }
 
+  /** Whether one that was allowed before may still begin, with `sending` in the air: no pause, no open circuit. */
+  mayBegin(nowMs: number, sending: number): boolean {
+    return this.circuit === null ? this.waitMs(nowMs) === 0 : this.room(nowMs, sending) > 0;
+  }
+
   /** Milliseconds until the next request may begin at all; 0: now. */
   waitMs(nowMs: number): number {
     const openUntilMs = this.circuit === null ? -Infinity : this.circuit.openedAtMs + this.circuit.openMs;

@@ -34,6 +34,16 @@ describe('RateGate', () => {
     expect(gate.available(1_700)).toBe(0);
   });
 
+  it('keeps those apart that were held up together on their way', () => {
+    const gate = new RateGate(5, 0);
+    expect([3_000, 3_000, 3_100, 3_600, 9_000].map((nowMs) => gate.leave(nowMs))).toEqual([0, 200, 300, 0, 0]);
+  });
+
+  it('lets as many leave together as it may save up', () => {
+    const gate = new RateGate(100, 0);
+    expect([0, 0, 0].map((nowMs) => gate.leave(nowMs))).toEqual([0, 0, 10]);
+  });
+
   it('tells how long the next one has to wait', () => {
     const gate = new RateGate(4, 0);
     expect(gate.available(250)).toBe(1);

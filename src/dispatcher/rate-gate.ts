@@ -4,6 +4,8 @@ const SAVED_SECONDS = 0.02;
 /** Lets at most so many through a second, evenly. It starts empty: nobody knows what a previous owner sent. */
 export class RateGate {
   private tokens = 0;
+  /** When the next one would pass if all had passed evenly. */
+  private evenlyAtMs = -Infinity;
 
   constructor(
     private readonly perSecond: number,
@@ -22,6 +24,18 @@ export class RateGate {
   take(count: number, nowMs: number): void {
     this.available(nowMs);
     this.tokens -= count;
+  }
+
+  /**
+   * Milliseconds that one which was taken still has to wait, for those before it may have been held up on their way to
+   * the network. (The generic cell rate algorithm.)
+   */
+  leave(nowMs: number): number {
+    const intervalMs = 1_000 / this.perSecond;
+    const savedMs = (Math.max(1, this.perSecond * SAVED_SECONDS) - 1) * intervalMs;
+    const waitMs = Math.max(0, this.evenlyAtMs - savedMs - nowMs);
+    this.evenlyAtMs = Math.max(this.evenlyAtMs, nowMs) + intervalMs;
+    return waitMs;
   }
 
   /** Milliseconds until the next one may pass. */

@@ -34,6 +34,7 @@ describe('Settler', () => {
   let settler: Settler;
   let passTime: () => void;
   beforeEach(() => {
+    passTime = () => undefined;
     queue = new HeldQueue();
     settler = new Settler(queue as unknown as LaneQueueRepository, 'token', (_delayMs, work) => {
       passTime = work;
@@ -113,6 +114,20 @@ describe('Settler', () => {
     second.answer([0]);
     void settle(2, 'a');
     expect((await queue.call(3)).finished).toEqual([2]);
+  });
+
+  it.each([
+    ['waits a moment before it clears a batch again that could not be cleared', new Error('connection lost'), 2],
+    ['clears no batch without the lease, with which they are gone', null, 1],
+  ])('%s', async (_name, answer, calls) => {
+    settler.openBatch(1, 1);
+    settler.release(1);
+    (await queue.call(1)).answer(answer);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(queue.calls).toHaveLength(1);
+    passTime();
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(queue.calls).toHaveLength(calls);
   });
 
   it('says that the lease is lost', async () => {

@@ -4,6 +4,7 @@ import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js
 import type { Settlement } from '../deliveries/settle-arguments.js';
 
 const SETTLE_ROWS = 500;
+const RETRY_MS = 200;
 
 interface WaitingSettlement {
   readonly settlement: Settlement;
@@ -32,7 +33,7 @@ export class Settler {
   constructor(
     private readonly repository: LaneQueueRepository,
     private readonly token: string,
-    after: After,
+    private readonly after: After,
   ) {
     this.turns = new CommitTurns(after, () => this.schedule());
   }
@@ -71,15 +72,22 @@ export class Settler {
   }
 
   private async run(group: WaitingSettlement[]): Promise<void> {
+    let hasFailed = false;
     try {
       await this.settleGroup(group);
-    } finally {
-      this.turns.end();
-      if (this.waitingRows() > 0) this.schedule();
+    } catch {
+      hasFailed = true;
     }
+    this.turns.end();
+    // Batches alone are in no hurry: after a failure they go with the next settlement, or a moment later.
+    if (this.waiting.length > 0 || (!hasFailed && this.finished.length > 0)) this.schedule();
+    else if (this.finished.length > 0) this.after(RETRY_MS, () => this.schedule());
   }
 
-  /** A value that the database refuses fails the settlement that has it, not those beside it. */
+  /**
+   * A value that the database refuses fails the settlement that has it, not those beside it.
+   * @throws what the settlements were rejected with
+   */
   private async settleGroup(group: WaitingSettlement[]): Promise<void> {
     group.forEach(({ batch }) => this.countDown(batch));
     const finished = this.finished.splice(0);
@@ -94,12 +102,14 @@ export class Settler {
       group.forEach(({ resolve }, index) => resolve(tookEffect.has(index)));
     } catch (error) {
       group.forEach(({ batch }) => this.open.set(batch, (this.open.get(batch) ?? 0) + 1));
-      this.finished.push(...finished.filter((batch) => !this.open.has(batch)));
+      // Without the lease its batches are gone with it.
+      if (!(error instanceof LeaseLostError)) this.finished.push(...finished.filter((batch) => !this.open.has(batch)));
       if (group.length > 1 && isRefusedValue(error)) {
-        for (const waiting of group) await this.settleGroup([waiting]);
-      } else {
-        group.forEach(({ reject }) => reject(error));
+        for (const waiting of group) await this.settleGroup([waiting]).catch(() => undefined);
+        return;
       }
+      group.forEach(({ reject }) => reject(error));
+      throw error;
     }
   }
 
