@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Database } from '../src/database/database.js';
-import { type ParameterType, parameterList } from '../src/database/binary-parameters.js';
+import { type ParameterType, parameterList, UnencodableValueError } from '../src/database/binary-parameters.js';
+import { isRefusedValue } from '../src/database/sql-errors.js';
 import { Service } from './support/service.js';
 
 /** What stands in the array when PostgreSQL reads it, as text. */
@@ -76,10 +77,25 @@ describe('arrays in binary', () => {
     );
   });
 
-  it.each(['', 'x'.repeat(36), '0192f0c4-7f3a-7c10-9b1e-5a3d2c1b0a9', '0192f0c4-7f3a-7c10-9b1e-5a3d2c1b0a9g'])(
-    'are refused when a uuid is %j',
-    async (wrong) => {
-      await expect(roundTrip('uuid[]', [wrong])).rejects.toThrow(RangeError);
+  const WRONG: readonly (readonly [ArrayType, readonly unknown[]])[] = [
+    ['text[]', [1, {}, true]],
+    ['bytea[]', ['text', 1]],
+    ['uuid[]', ['', 'x'.repeat(36), '0192f0c4-7f3a-7c10-9b1e-5a3d2c1b0a9', '0192f0c4-7f3a-7c10-9b1e-5a3d2c1b0a9g']],
+    ['uuid[]', ['0192f0c4x7f3a-7c10-9b1e-5a3d2c1b0a9f', 1]],
+    ['smallint[]', [32_768, -32_769, 1.5, Number.NaN, '1']],
+    ['integer[]', [2_147_483_648, -2_147_483_649, 1.5, Number.NaN, 'x']],
+    ['bigint[]', [2 ** 53, 1.5, Number.NaN, '', '0x10', '9223372036854775808', '1e3']],
+    ['boolean[]', ['false', 1]],
+    ['timestamptz[]', ['2026-01-01', Number.NaN, Infinity]],
+  ];
+
+  it.each(WRONG)(
+    'of %s are refused with a value of another type, as PostgreSQL would refuse it',
+    async (type, wrong) => {
+      for (const value of wrong) {
+        const error = await roundTrip(type, [null, value]).catch((thrown: unknown) => thrown);
+        expect([value, error instanceof UnencodableValueError && isRefusedValue(error)]).toEqual([value, true]);
+      }
     },
   );
 });

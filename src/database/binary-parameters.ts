@@ -16,40 +16,37 @@ const UNIX_TO_POSTGRES_EPOCH_MS = 946_684_800_000;
 const TWO_TO_32 = 4_294_967_296;
 const INITIAL_BYTES = 65_536;
 const MAX_KEPT_BYTES = 4_194_304;
+const DASH = 45;
 
 /** Every array is put together here, then copied out, so that its size need not be known before. */
 let scratch = Buffer.allocUnsafe(INITIAL_BYTES);
 
 /** The format of each element: the `_recv` functions of PostgreSQL's `src/backend/utils/adt`. */
 const ELEMENTS = {
-  'text[]': { oid: 25, write: writeText, sizeOf: (value: string) => value.length * 3 },
+  'text[]': { oid: 25, write: writeText, sizeOf: (value: string) => (value.length ?? 0) * 3 },
   /** Of 36 characters each, with dashes. */
   'uuid[]': { oid: 2950, write: writeUuid, sizeOf: () => 16 },
-  'smallint[]': { oid: 21, write: (value: number, at: number) => scratch.writeInt16BE(value, at), sizeOf: () => 2 },
-  'integer[]': { oid: 23, write: (value: number, at: number) => scratch.writeInt32BE(value, at), sizeOf: () => 4 },
+  'smallint[]': { oid: 21, write: writeSmallint, sizeOf: () => 2 },
+  'integer[]': { oid: 23, write: writeInteger, sizeOf: () => 4 },
   /** Safe integers, or strings of digits. */
   'bigint[]': { oid: 20, write: writeBigint, sizeOf: () => 8 },
-  'boolean[]': {
-    oid: 16,
-    write: (value: boolean, at: number) => scratch.writeInt8(Number(value), at),
-    sizeOf: () => 1,
-  },
+  'boolean[]': { oid: 16, write: writeBoolean, sizeOf: () => 1 },
   /** Milliseconds since 1970. */
   'timestamptz[]': { oid: 1184, write: writeTimestamp, sizeOf: () => 8 },
-  'bytea[]': { oid: 17, write: writeBytes, sizeOf: (value: Buffer) => value.length },
+  'bytea[]': { oid: 17, write: writeBytes, sizeOf: (value: Buffer) => value.length ?? 0 },
 } as const satisfies Record<string, ElementCodec>;
 
 /**
  * The values of a statement as `pg` takes them. As text, an array of 500 would be escaped element by element here and
  * parsed character by character there, which for publishing and settling costs more than the rest of the call.
+ * @throws UnencodableValueError when a value is not of its type
  */
 export function encodeParameters(types: readonly ParameterType[], values: readonly unknown[]): unknown[] {
-  const encoded = values.map((value, index) => {
+  if (scratch.length > MAX_KEPT_BYTES) scratch = Buffer.allocUnsafe(INITIAL_BYTES);
+  return values.map((value, index) => {
     const element = (ELEMENTS as Partial<Record<ParameterType, ElementCodec>>)[types[index]!];
     return element === undefined ? value : encodeArray(element, value as readonly unknown[]);
   });
-  if (scratch.length > MAX_KEPT_BYTES) scratch = Buffer.allocUnsafe(INITIAL_BYTES);
-  return encoded;
 }
 
 /** `$1::uuid[], $2::text[], …` */
@@ -89,31 +86,77 @@ function ensureRoom(bytes: number): void {
   scratch = larger;
 }
 
+/** As PostgreSQL tells it of a value that it cannot take, so that only what has the value fails. */
+export class UnencodableValueError extends Error {
+  readonly code = '22P03';
+
+  constructor(expected: string) {
+    super(`A parameter has a value that is not ${expected}.`);
+    this.name = 'UnencodableValueError';
+  }
+}
+
+function expectThat(isRight: boolean, expected: string): void {
+  if (!isRight) throw new UnencodableValueError(expected);
+}
+
 function writeText(value: string, at: number): number {
+  expectThat(typeof value === 'string', 'a text');
   return at + scratch.write(value, at);
 }
 
 function writeBytes(value: Buffer, at: number): number {
+  expectThat(Buffer.isBuffer(value), 'a buffer');
   return at + value.copy(scratch, at);
 }
 
+function writeBoolean(value: boolean, at: number): number {
+  expectThat(typeof value === 'boolean', 'a boolean');
+  return scratch.writeInt8(Number(value), at);
+}
+
+function writeSmallint(value: number, at: number): number {
+  expectThat(Number.isInteger(value) && Math.abs(value + 0.5) < 32_768, 'an integer of 16 bits');
+  return scratch.writeInt16BE(value, at);
+}
+
+function writeInteger(value: number, at: number): number {
+  expectThat(Number.isInteger(value) && Math.abs(value + 0.5) < 2_147_483_648, 'an integer of 32 bits');
+  return scratch.writeInt32BE(value, at);
+}
+
 function writeBigint(value: number | string, at: number): number {
-  if (typeof value === 'string') return scratch.writeBigInt64BE(BigInt(value), at);
+  if (typeof value === 'string') {
+    expectThat(/^-?\d{1,19}$/.test(value), 'an integer');
+    const big = BigInt(value);
+    expectThat(BigInt.asIntN(64, big) === big, 'an integer of 64 bits');
+    return scratch.writeBigInt64BE(big, at);
+  }
+  expectThat(Number.isSafeInteger(value), 'a safe integer');
   const high = Math.floor(value / TWO_TO_32);
   return scratch.writeUInt32BE(value - high * TWO_TO_32, scratch.writeInt32BE(high, at));
 }
 
 function writeTimestamp(timeMs: number, at: number): number {
-  return writeBigint(Math.round((timeMs - UNIX_TO_POSTGRES_EPOCH_MS) * 1_000), at);
+  expectThat(Number.isFinite(timeMs), 'a number of milliseconds');
+  const sinceEpochUs = Math.round((timeMs - UNIX_TO_POSTGRES_EPOCH_MS) * 1_000);
+  // Beyond the years 1715 to 2285 only whole milliseconds are exact.
+  const isExact = Number.isSafeInteger(sinceEpochUs);
+  return writeBigint(
+    isExact ? sinceEpochUs : String(BigInt(Math.round(timeMs - UNIX_TO_POSTGRES_EPOCH_MS)) * 1_000n),
+    at,
+  );
 }
 
-/** @throws RangeError for anything that is not a uuid in its usual form */
 function writeUuid(value: string, at: number): number {
-  if (value.length !== 36) throw new RangeError('A uuid has 36 characters.');
+  expectThat(typeof value === 'string' && value.length === 36, 'a uuid');
   for (let i = 0; i < 36; i += 2) {
-    if (i === 8 || i === 13 || i === 18 || i === 23) i += 1;
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      expectThat(value.charCodeAt(i) === DASH, 'a uuid');
+      i += 1;
+    }
     const byte = (hexDigit(value.charCodeAt(i)) << 4) | hexDigit(value.charCodeAt(i + 1));
-    if (byte < 0) throw new RangeError('A uuid has hexadecimal digits only.');
+    expectThat(byte >= 0, 'a uuid');
     scratch[at++] = byte;
   }
   return at;
