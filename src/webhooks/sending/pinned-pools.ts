@@ -9,6 +9,8 @@ import { hostAddress, judgeAddresses, type UrlPolicy } from '../url-policy.js';
 const CONNECT_TIMEOUT_MS = 30_000;
 /** While other addresses of the name are left to try. */
 const FIRST_CONNECT_TIMEOUT_MS = 4_000;
+/** Of a name with more addresses only the first are tried, lest one attempt knock at a hundred doors. */
+const MAX_DIALED_ADDRESSES = 4;
 const MAX_POOLS = 1_000;
 const IDLE_POOL_MS = 60_000;
 const SWEEP_MS = 10_000;
@@ -61,7 +63,7 @@ export class PinnedPools {
     const dialFirst = buildConnector({ timeout: FIRST_CONNECT_TIMEOUT_MS });
     return (options, callback) => {
       this.vettedAddresses(origin)
-        .then((addresses) => dialInTurn(addresses, options, dialFirst, dial))
+        .then((addresses) => dialInTurn(addresses.slice(0, MAX_DIALED_ADDRESSES), options, dialFirst, dial))
         .then(
           (socket) => callback(null, socket),
           (error: Error) => callback(error, null),

@@ -192,9 +192,13 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.options.resolve({ answer: this.answer(), failure });
   }
 
-  /** With whatever else the receiver would send; undici then reports an error, which drops the client. */
+  /**
+   * With whatever else the receiver would send; undici then reports an error, which drops the client. While there is no
+   * connection yet, the client goes, so that none is made.
+   */
   private dropSocket(): void {
-    this.controller?.abort(new Error('Not read further'));
+    if (this.controller === null) this.leaveClient(false);
+    else this.controller.abort(new Error('Not read further'));
   }
 
   private leaveClient(isUsable: boolean): void {
