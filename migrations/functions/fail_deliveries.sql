@@ -44,6 +44,7 @@ DECLARE
   lane record;
   gone record;
   waiting record;
+  follower record;
   -- Of those ended that stood in an order, parallel.
   ended_endpoints uuid[] := '{}';
   ended_accounts uuid[] := '{}';
@@ -136,14 +137,14 @@ BEGIN
     END IF;
   END LOOP;
 
-  -- The next delivery of each operation, if it waits for one of these. A claim may be putting it to `infinity` this moment,
-  -- because it still saw the one before it: the lock waits for that, and the newest version of the row is what is read.
+  -- The next delivery of each operation, if it waits for one of these; in the order of their own ids. A claim may be
+  -- putting it to `infinity` this moment, because it still saw the one before it: the lock waits for that.
   FOR waiting IN
-    SELECT following.account_id, following.mode, following.id
+    SELECT s.*
     FROM unnest(ended_accounts, ended_modes, ended_endpoints, ended_keys, ended_epochs, ended_ids)
       AS s (account_id, mode, endpoint_id, order_key, endpoint_epoch, id)
     CROSS JOIN LATERAL (
-      SELECT p.account_id, p.mode, p.id
+      SELECT p.id
       FROM signalpost.pending_deliveries p
       WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.endpoint_id = s.endpoint_id
         AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
@@ -151,15 +152,22 @@ BEGIN
       ORDER BY p.order_key, p.endpoint_epoch, p.id
       LIMIT 1
     ) AS following
-    ORDER BY following.account_id, following.mode, following.id
+    ORDER BY s.account_id, s.mode, following.id
   LOOP
-    PERFORM FROM signalpost.pending_deliveries q
-    WHERE q.account_id = waiting.account_id AND q.mode = waiting.mode AND q.id = waiting.id
+    -- Looked up again: where that one has ended meanwhile, it is the one after it.
+    SELECT p.id, p.due_at INTO follower
+    FROM signalpost.pending_deliveries p
+    WHERE p.account_id = waiting.account_id AND p.mode = waiting.mode AND p.endpoint_id = waiting.endpoint_id
+      AND p.order_key IS NOT NULL
+      AND (p.order_key, p.endpoint_epoch) <= (waiting.order_key, waiting.endpoint_epoch)
+      AND (p.order_key, p.endpoint_epoch, p.id) > (waiting.order_key, waiting.endpoint_epoch, waiting.id)
+    ORDER BY p.order_key, p.endpoint_epoch, p.id
+    LIMIT 1
     FOR NO KEY UPDATE;
     UPDATE signalpost.pending_deliveries AS target
     SET due_at = now()
-    WHERE target.account_id = waiting.account_id AND target.mode = waiting.mode AND target.id = waiting.id
-      AND target.due_at = 'infinity';
+    WHERE target.account_id = waiting.account_id AND target.mode = waiting.mode AND target.id = follower.id
+      AND follower.due_at = 'infinity';
   END LOOP;
 END
 $function$;

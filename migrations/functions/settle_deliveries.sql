@@ -73,6 +73,10 @@ DECLARE
   follower record;
   endpoint record;
   leftover record;
+  -- Of those ended that stood in an order, parallel.
+  ended_rows integer[] := '{}';
+  ended_keys text[] := '{}';
+  ended_epochs integer[] := '{}';
   oldest_delivery uuid := '00000000-0000-0000-0000-000000000000';
   hex text := lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0');
 BEGIN
@@ -227,18 +231,39 @@ BEGIN
     DELETE FROM signalpost.pending_deliveries AS target
     WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
     RETURNING target.order_key, target.endpoint_epoch INTO ended;
-    IF ended.order_key IS NULL THEN
-      CONTINUE;
+    IF ended.order_key IS NOT NULL THEN
+      ended_rows := array_append(ended_rows, n);
+      ended_keys := array_append(ended_keys, ended.order_key);
+      ended_epochs := array_append(ended_epochs, ended.endpoint_epoch);
     END IF;
-    -- The next delivery of the operation, if it waits for this one.
+  END LOOP;
+
+  -- The next delivery of each operation, if it waits for one of these; in the order of their own ids, as whoever cancels
+  -- several locks them.
+  FOR ended IN
+    SELECT s.n, s.order_key, s.endpoint_epoch
+    FROM unnest(ended_rows, ended_keys, ended_epochs) AS s (n, order_key, endpoint_epoch)
+    CROSS JOIN LATERAL (
+      SELECT p.id
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = accounts[s.n] AND p.mode = modes[s.n] AND p.endpoint_id = endpoints[s.n]
+        AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
+        AND (p.order_key, p.endpoint_epoch, p.id) > (s.order_key, s.endpoint_epoch, ids[s.n])
+      ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
+      LIMIT 1
+    ) AS following
+    ORDER BY accounts[s.n], modes[s.n], following.id
+  LOOP
+    n := ended.n;
+    -- Looked up again: where that one has ended meanwhile, it is the one after it.
     SELECT p.id, p.due_at INTO follower
     FROM signalpost.pending_deliveries p
     WHERE p.account_id = accounts[n] AND p.mode = modes[n] AND p.endpoint_id = endpoints[n]
       AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (ended.order_key, ended.endpoint_epoch)
       AND (p.order_key, p.endpoint_epoch, p.id) > (ended.order_key, ended.endpoint_epoch, ids[n])
-    ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
+    ORDER BY p.order_key, p.endpoint_epoch, p.id
     LIMIT 1
-    -- A claim may be putting it to `infinity` this moment, because it still saw this one before it.
+    -- A claim may be putting it to `infinity` this moment, because it still saw the one before it.
     FOR NO KEY UPDATE;
     IF follower.due_at = 'infinity' THEN
       UPDATE signalpost.pending_deliveries AS target
