@@ -1,5 +1,5 @@
 // The machine that a bench runs on, and whether it has time for it.
-import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, totalmem, type } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const SAMPLE_MS = 1_000;
@@ -8,7 +8,7 @@ const MAX_WAIT_MS = 20_000;
 
 export function describeMachine() {
   const memoryGb = Math.round(totalmem() / 2 ** 30);
-  return `${cpus().length} × ${cpus()[0].model.trim()}, ${memoryGb} GB, ${type()} ${release()}`;
+  return `${cpus().length} × ${cpus()[0].model.trim()}, ${memoryGb} GB, ${type()}`;
 }
 
 /**
