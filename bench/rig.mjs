@@ -7,7 +7,8 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { FOLDER_PREFIX, removeFolder } from './leftovers.mjs';
+import { removeFolder } from '../scripts/abandoned-folders.mjs';
+import { FOLDER_PREFIX } from './leftovers.mjs';
 
 const START_MS = 120_000;
 const SHARED_BUFFERS_MB = Math.min(1_024, Math.floor(totalmem() / 2 ** 20 / 8));

@@ -2,7 +2,8 @@
 // process of its own, and writes bench/RESULTS.md; `--quick [--commit]` is the guard of CI. docs/performance.md has more.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { removeAbandonedRigs, removeLeftovers } from '../bench/leftovers.mjs';
+import { FOLDER_PREFIX, removeLeftovers } from '../bench/leftovers.mjs';
+import { removeAbandoned } from './abandoned-folders.mjs';
 import { prepare } from './prepare.mjs';
 
 const BENCHES = [
@@ -18,7 +19,7 @@ const { writeResults } = await import('../bench/report.mjs');
 const { toSection } = await import('../bench/table.mjs');
 const { commitRatios, isWithin } = await import('../bench/regression.mjs');
 const { names, size, options, writes, commits } = readArguments();
-removeAbandonedRigs();
+await removeAbandoned(FOLDER_PREFIX);
 
 let child = null;
 let interrupted = false;

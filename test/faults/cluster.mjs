@@ -1,13 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { removeFolder } from '../../scripts/abandoned-folders.mjs';
 import { FaultProxy } from './fault-proxy.mjs';
 import { FaultyDatabase } from './database.mjs';
 import { ReceiverProcess } from './receiver-process.mjs';
 import { ServiceProcess } from './service-process.mjs';
 
-const FOLDER_PREFIX = 'signalpost-faults-';
+export const FOLDER_PREFIX = 'signalpost-faults-';
 const ROLES = ['all', 'all', 'dispatcher', 'api'];
 const START_MS = 120_000;
 
@@ -85,31 +86,6 @@ export class Cluster {
     this.receiver?.stop();
     for (const link of [...this.databaseLinks, this.receiverLink]) link?.close();
     await this.database?.stop();
-    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** Folders of runs that were killed before they could tidy up; the server and the processes of such a run end with it. */
-export function removeAbandonedFolders() {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
-    const folder = join(tmpdir(), name);
-    try {
-      if (isRunning(Number(readFileSync(join(folder, 'owner'), 'utf8')))) continue;
-      const [server] = readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
-      process.kill(Number(server), 'SIGQUIT');
-    } catch {
-      // Of another user, or without a server.
-      continue;
-    }
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
+    if (this.folder !== undefined) removeFolder(this.folder);
   }
 }

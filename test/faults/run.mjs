@@ -1,4 +1,5 @@
-import { Cluster, removeAbandonedFolders } from './cluster.mjs';
+import { removeAbandoned } from '../../scripts/abandoned-folders.mjs';
+import { Cluster, FOLDER_PREFIX } from './cluster.mjs';
 import { Random } from './random.mjs';
 import { machine, Report } from './report.mjs';
 import { playRound } from './round.mjs';
@@ -17,7 +18,7 @@ const INTERRUPTED = 130;
  * was kept, with nothing left behind.
  */
 export async function runFaults({ names, seed, minutes }) {
-  removeAbandonedFolders();
+  await removeAbandoned(FOLDER_PREFIX);
   const startedMs = Date.now();
   console.log(`Seed ${seed}; ${minutes === null ? 'each scenario once' : `${minutes} minutes`}: ${names.join(', ')}.`);
   const report = new Report();
