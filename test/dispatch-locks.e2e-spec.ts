@@ -195,6 +195,20 @@ describe('those who lock deliveries beside one another', () => {
       expect(logs!.logs).toBe(1);
     });
 
+    it('free the lanes of its dead dispatcher also when it cannot be ended', async () => {
+      const lane = await endpoint();
+      const [head] = await publish(['col_1'], 1);
+      await claim(lane, 1);
+      await crash(lane, [head!], 3);
+      await rows('DELETE FROM signalpost.dispatchers WHERE token = $1', [token]);
+      const { app } = service;
+      const failing = { write: () => Promise.reject(new Error('No log can be written.')) } as unknown as LogWriter;
+      const unsendable = new UnsendableDeliveries(app.get(Database), app.get(UnsendableRepository), failing);
+      await expect(new CrashSweeper(leases, unsendable).runOnce()).rejects.toThrow('No log can be written.');
+      const owners = await rows('SELECT owner FROM signalpost.lanes WHERE endpoint_id = $1', [lane[2]]);
+      expect(owners).toEqual([{ owner: null }]);
+    });
+
     it('release the one behind it though a claim puts that aside meanwhile', async () => {
       const lane = await endpoint('operation');
       const [head, follower] = await publish(['col_1']);
@@ -209,7 +223,12 @@ describe('those who lock deliveries beside one another', () => {
       };
       const wanted = { lane, room: 9, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
       await claim(lane, 1, { room: 0 });
-      await rows(`UPDATE signalpost.pending_deliveries SET due_at = now() WHERE id = $1`, [follower]);
+      // As long as the one before it: a claim looks a moment back, and would miss what is due only now.
+      await rows(
+        `UPDATE signalpost.pending_deliveries
+         SET due_at = (SELECT due_at FROM signalpost.pending_deliveries WHERE id = $2) WHERE id = $1`,
+        [follower, head],
+      );
       let ending: Promise<unknown> = Promise.resolve();
       await database.transaction(async (manager) => {
         await inside(manager).claim(token, 2, [wanted], []);

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { DispatcherLeaseRepository } from '../deliveries/dispatcher-lease.repository.js';
+import type { EndedDelivery } from '../deliveries/unsendable.repository.js';
 import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 const SWEEP_MS = 1_000;
@@ -40,9 +41,14 @@ export class CrashSweeper {
   async runOnce(): Promise<SweepCounts> {
     const dispatchers = await this.leases.deleteExpired();
     const crashed = await this.leases.countCrashes();
-    // Who dies before it ends these leaves it to the next claim of them.
-    const ended = crashed.length === 0 ? [] : await this.unsendable.end(crashed);
-    const lanes = await this.leases.freeLanes();
+    let ended: readonly EndedDelivery[] = [];
+    let lanes = 0;
+    try {
+      // Who fails or dies before it ends these leaves it to the next claim of them.
+      if (crashed.length > 0) ended = await this.unsendable.end(crashed);
+    } finally {
+      lanes = await this.leases.freeLanes();
+    }
     const poisoned = ended.filter(({ reason }) => reason === 'poison').length;
     return { dispatchers, lanes, crashed: crashed.length, poisoned };
   }
