@@ -177,7 +177,7 @@ export class Faults {
   async #die(service) {
     const pid = await service.kill();
     if (pid === null) return null;
-    this.#leases.expect(pid);
+    this.#leases.expectOfKilled(pid);
     await this.#strike(pid);
     return pid;
   }

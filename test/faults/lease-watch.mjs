@@ -4,7 +4,7 @@ const LOOK_MS = 500;
 
 /**
  * Sees leases that ran out though nothing was done to their processes: on a crowded machine one may get no turn for
- * longer than a lease. What such a process had in the air then is counted like that of any other fault.
+ * longer than a lease. What such a process had in the air when it was last seen alive is counted; it may have had more.
  */
 export class LeaseWatch {
   losses = 0;
@@ -13,6 +13,8 @@ export class LeaseWatch {
   /** By token: `{pid, inTheAir}` as they were last seen alive. */
   #living = new Map();
   #expected = new Set();
+  /** Numbers of processes that were killed; one that registered a moment before has not been seen alive. */
+  #killed = new Set();
   #isOver = false;
   #watching;
 
@@ -24,6 +26,10 @@ export class LeaseWatch {
   /** The lease of this process will run out, and somebody else counts what it has in the air. */
   expect(pid) {
     for (const [token, lease] of this.#living) if (lease.pid === pid) this.#expected.add(token);
+  }
+
+  expectOfKilled(pid) {
+    this.#killed.add(pid);
   }
 
   async stop() {
@@ -42,10 +48,10 @@ export class LeaseWatch {
 
   #compare(leases) {
     const alive = new Set(leases.map(({ token }) => token));
-    for (const [token, { inTheAir }] of this.#living) {
+    for (const [token, { pid, inTheAir }] of this.#living) {
       if (alive.has(token)) continue;
       this.#living.delete(token);
-      if (this.#expected.has(token)) continue;
+      if (this.#expected.has(token) || this.#killed.has(pid)) continue;
       this.losses += 1;
       this.inTheAir += inTheAir;
     }
