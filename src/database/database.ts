@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { encodeParameters, type ParameterType } from './binary-parameters.js';
+import { isTransient } from './sql-errors.js';
 
 /** A statement of a hot path: prepared once per connection under its name, so that it is planned once. */
 export interface Statement {
@@ -10,6 +11,8 @@ export interface Statement {
   /** Of each parameter, for one that takes long arrays: these then travel in binary. */
   readonly types?: readonly ParameterType[];
 }
+
+const MAX_ATTEMPTS = 3;
 
 /** The one way to PostgreSQL: TypeORM's own pool, its transactions, and named statements on either. */
 @Injectable()
@@ -24,9 +27,18 @@ export class Database {
     return (await client.query(config)).rows as R[];
   }
 
-  /** Runs `work` in one transaction; it commits when `work` resolves. HTTP never happens inside one. */
-  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.dataSource.transaction(work);
+  /**
+   * Runs `work` in one transaction; it commits when `work` resolves. HTTP never happens inside one. Where PostgreSQL
+   * broke it off only because of others beside it (a deadlock), it is done again, so `work` changes nothing outside.
+   */
+  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.dataSource.transaction(work);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isTransient(error)) throw error;
+      }
+    }
   }
 
   get pool(): Pool {
