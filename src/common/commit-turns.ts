@@ -11,6 +11,12 @@ const PATIENCE_MS = 20;
 /** Calls `work` after `delayMs`; what it answers takes that back. */
 export type After = (delayMs: number, work: () => void) => () => void;
 
+/** By the process's own timers. */
+export const after: After = (delayMs, work) => {
+  const timer = setTimeout(work, delayMs);
+  return () => clearTimeout(timer);
+};
+
 /** When the next group commit may begin: alone, or beside one that is slow or leaves much waiting. */
 export class CommitTurns {
   private running = 0;

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Locale } from '../accounts/account.js';
 import { AccountDirectory } from '../accounts/account-directory.js';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
+import { after } from '../common/commit-turns.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
@@ -16,6 +17,7 @@ import { UnsendableDeliveries } from './unsendable-deliveries.js';
 /** The real world behind a session: PostgreSQL, the network, chance. */
 @Injectable()
 export class DispatchPorts implements SessionPorts {
+  readonly after = after;
   private readonly logger = new Logger('Dispatcher');
 
   constructor(
@@ -67,10 +69,5 @@ export class DispatchPorts implements SessionPorts {
 
   random(): number {
     return Math.random();
-  }
-
-  after(delayMs: number, work: () => void): () => void {
-    const timer = setTimeout(work, delayMs);
-    return () => clearTimeout(timer);
   }
 }

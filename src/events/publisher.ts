@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
-import { type After, CommitTurns } from '../common/commit-turns.js';
+import { after, CommitTurns } from '../common/commit-turns.js';
 import { Activity } from '../common/metrics/activity.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -186,7 +186,7 @@ export class EventPublisher implements OnApplicationShutdown {
       try {
         return await this.database.transaction((manager) => this.publishLocked(units, manager));
       } catch (error) {
-        const mayPass = isTransient(error) || (error instanceof AppError && error.code === 'unavailable');
+        const mayPass = error instanceof AppError && error.code === 'unavailable';
         if (!mayPass || attempt === MAX_LOCKED_ATTEMPTS) throw error;
       }
     }
@@ -206,11 +206,6 @@ export class EventPublisher implements OnApplicationShutdown {
     return { plan, receipt };
   }
 }
-
-const after: After = (delayMs, work) => {
-  const timer = setTimeout(work, delayMs);
-  return () => clearTimeout(timer);
-};
 
 function ledgersOf(unit: PublishUnit): string[] {
   const ledgers = new Set<string>();
