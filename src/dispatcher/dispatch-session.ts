@@ -175,6 +175,7 @@ export class DispatchSession {
       for (const delivery of deliveries) void this.deliver(delivery, batch);
     } catch (error) {
       this.book.giveBack(claims);
+      this.settler.forget(batch);
       this.ports.onError(error, 'claim');
       await this.pause(RETRY_MS);
     }

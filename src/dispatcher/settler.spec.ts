@@ -116,6 +116,49 @@ describe('Settler', () => {
     expect((await queue.call(3)).finished).toEqual([2]);
   });
 
+  it('keeps a batch while one of two settles that share it is under way, for that one may fail yet', async () => {
+    settler.openBatch(1, 2);
+    const failed = settle(1, 'a');
+    const first = await queue.call(1);
+    void settle(1, 'b');
+    await new Promise(setImmediate);
+    passTime();
+    const second = await queue.call(2);
+    expect([first.finished, second.finished]).toEqual([[], []]);
+    second.answer([0]);
+    first.answer(new Error('connection lost'));
+    await failed;
+    void settle(1, 'a');
+    expect(await queue.call(3)).toMatchObject({ finished: [1], names: ['a'] });
+  });
+
+  it('ends a batch that two settles at a time shared once both went through', async () => {
+    settler.openBatch(1, 2);
+    void settle(1, 'a');
+    const first = await queue.call(1);
+    void settle(1, 'b');
+    await new Promise(setImmediate);
+    passTime();
+    (await queue.call(2)).answer([0]);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(queue.calls).toHaveLength(2);
+    first.answer([0]);
+    expect(await queue.call(3)).toMatchObject({ finished: [1], names: [] });
+  });
+
+  it('clears the batch of a lost claim at once, and with every settle after that, for it may still come', async () => {
+    settler.forget(1);
+    const first = await queue.call(1);
+    expect(first).toMatchObject({ finished: [1], names: [] });
+    first.answer([]);
+    settler.openBatch(2, 2);
+    void settle(2, 'a');
+    (await queue.call(2)).answer([0]);
+    void settle(2, 'b');
+    await queue.call(3);
+    expect(queue.calls.map(({ finished }) => finished)).toEqual([[1], [1], [1, 2]]);
+  });
+
   it.each([
     ['waits a moment before it clears a batch again that could not be cleared', new Error('connection lost'), 2],
     ['clears no batch without the lease, with which they are gone', null, 1],

@@ -5,6 +5,8 @@ import type { Settlement } from '../deliveries/settle-arguments.js';
 
 const SETTLE_ROWS = 500;
 const RETRY_MS = 200;
+/** Claims of one lease whose answers were lost, of which the last so many are remembered. */
+const LOST_CLAIMS = 50;
 
 interface WaitingSettlement {
   readonly settlement: Settlement;
@@ -27,6 +29,7 @@ export class Settler {
   /** Deliveries of each batch that are not settled yet. */
   private readonly open = new Map<number, number>();
   private finished: number[] = [];
+  private lost: number[] = [];
   private readonly turns: CommitTurns;
   private scheduled = false;
 
@@ -52,6 +55,16 @@ export class Settler {
   /** A delivery of the batch that was not sent: nothing to settle, but the batch counts one less. */
   release(batch: number): void {
     this.countDown(batch);
+    this.schedule();
+  }
+
+  /**
+   * The answer to this batch's claim was lost, so nothing of it will be sent; whether it was recorded nobody knows. It may
+   * be later, for a backend whose client is gone ends what it is doing. So every settle from now on clears it.
+   */
+  forget(batch: number): void {
+    this.lost = [...this.lost, batch].slice(-LOST_CLAIMS);
+    this.finished.push(batch);
     this.schedule();
   }
 
@@ -85,25 +98,29 @@ export class Settler {
   }
 
   /**
-   * A value that the database refuses fails the settlement that has it, not those beside it.
+   * A value that the database refuses fails the settlement that has it, not those beside it. A batch goes with the group
+   * that alone holds what is open of it: another group beside this one may fail yet.
    * @throws what the settlements were rejected with
    */
   private async settleGroup(group: WaitingSettlement[]): Promise<void> {
-    group.forEach(({ batch }) => this.countDown(batch));
+    const counts = new Map<number, number>();
+    for (const { batch } of group) counts.set(batch, (counts.get(batch) ?? 0) + 1);
+    const ending = [...counts.keys()].filter((batch) => this.open.get(batch) === counts.get(batch));
     const finished = this.finished.splice(0);
     try {
       const settled = await this.repository.settle(
         this.token,
-        finished,
+        [...new Set([...this.lost, ...finished, ...ending])],
         group.map(({ settlement }) => settlement),
       );
       if (settled === null) throw new LeaseLostError();
+      for (const batch of ending) this.open.delete(batch);
+      for (const [batch, count] of counts) if (this.open.has(batch)) this.countDown(batch, count);
       const tookEffect = new Set(settled);
       group.forEach(({ resolve }, index) => resolve(tookEffect.has(index)));
     } catch (error) {
-      group.forEach(({ batch }) => this.open.set(batch, (this.open.get(batch) ?? 0) + 1));
       // Without the lease its batches are gone with it.
-      if (!(error instanceof LeaseLostError)) this.finished.push(...finished.filter((batch) => !this.open.has(batch)));
+      if (!(error instanceof LeaseLostError)) this.finished.push(...finished);
       if (group.length > 1 && isRefusedValue(error)) {
         for (const waiting of group) await this.settleGroup([waiting]).catch(() => undefined);
         return;
@@ -113,8 +130,8 @@ export class Settler {
     }
   }
 
-  private countDown(batch: number): void {
-    const left = (this.open.get(batch) ?? 0) - 1;
+  private countDown(batch: number, deliveries = 1): void {
+    const left = (this.open.get(batch) ?? 0) - deliveries;
     if (left > 0) {
       this.open.set(batch, left);
       return;

@@ -35,6 +35,7 @@ export interface MadePair {
 export interface ServiceOptions {
   /** Of another process, to make a second one of the same service. */
   readonly config?: AppConfig;
+  /** `DATABASE_URL`: another way to the worker's database. */
   readonly environment?: NodeJS.ProcessEnv;
   readonly logger?: SignalpostLogger;
 }
@@ -48,7 +49,7 @@ export class Service {
   ) {}
 
   static async start({ config, environment, logger }: ServiceOptions = {}): Promise<Service> {
-    const databaseUrl = await workerDatabaseUrl();
+    const databaseUrl = environment?.DATABASE_URL ?? (await workerDatabaseUrl());
     const used = config ?? testConfig(databaseUrl, { ROLE: 'api', ...environment });
     const dataSource = await createDataSource(used, databaseUrl, ENTITIES).initialize();
     const app = await createApp(used, dataSource, logger);
