@@ -14,7 +14,7 @@ import {
   type LogRow,
   type LogStatements,
 } from './log-statements.js';
-import { logQuestion } from './log-words.js';
+import { isWideQuestion, logQuestion } from './log-words.js';
 import { uuidAfter } from './uuid-order.js';
 
 /** Rows that the first step walks, before any index of words is asked: what is frequent is found there. */
@@ -147,10 +147,9 @@ export class LogSearch {
     search.page.signal?.throwIfAborted();
     const cap = most === null ? null : most + 1;
     const values = [...stepValues(search, segment), question, cap];
-    const hits = await this.database.rows<Hit>(
-      lookUpOf(search.page.upwards ? 'ASC' : 'DESC', monthOf(segment)),
-      values,
-    );
+    const direction = search.page.upwards ? 'ASC' : 'DESC';
+    const statement = lookUpOf(direction, monthOf(segment), isWideQuestion(search.filters));
+    const hits = await this.database.rows<Hit>(statement, values);
     if (most !== null && hits.length > 0 && hits[0]!.total > most) return false;
     search.rows.push(...hits);
     return true;

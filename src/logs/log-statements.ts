@@ -72,13 +72,20 @@ const edgeOf = (direction: Direction): Statement => ({
  * Index: logs_by_word of one month, then the primary key for what is given. `$17` bounds what is taken from the index,
  * null: all; `total` says how many that were. The month is part of the text, so that the planner knows it to be a whole
  * partition; all else in brackets with IS TRUE keeps it from the primary key, of which it expects more than it holds.
+ * A question of `isWide` is hidden from the planner, which expects more of many words than there is, and then reads the
+ * whole month.
  */
-export function lookUpOf(direction: Direction, { from, until }: { from: string; until: string }): Statement {
+export function lookUpOf(
+  direction: Direction,
+  { from, until }: { from: string; until: string },
+  isWide: boolean,
+): Statement {
+  const question = isWide ? '(SELECT $16::tsquery)' : '$16::tsquery';
   return {
-    name: `logs.look_up_${direction.toLowerCase()}_${from.slice(0, 13)}`,
+    name: `logs.look_up_${isWide ? 'wide_' : ''}${direction.toLowerCase()}_${from.slice(0, 13)}`,
     text: `WITH hits AS MATERIALIZED (
         SELECT l.id FROM signalpost.logs l
-        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ $16::tsquery
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${question}
           AND (${IN_RANGE}) IS TRUE AND ${FILTERED}
         LIMIT $17
       )

@@ -33,6 +33,13 @@ export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boo
   return parts;
 }
 
+const MANY_WORDS = 40;
+
+/** Whether the question of these filters is one of many words in each other's place: several actions are, times statuses. */
+export function isWideQuestion({ statuses, categories, actions }: LogFilters): boolean {
+  return orAll(statuses, LOG_STATUSES).length * orAll(categories, LOG_CATEGORIES).length * actions.length > MANY_WORDS;
+}
+
 /** Status, category and action are one word of a log: `.failed:webhook:delivery.failed`. */
 function outcomeWords(scope: LogScope, { statuses, categories, actions }: LogFilters): string[] {
   if (statuses.length + categories.length + actions.length === 0) return [];

@@ -7,12 +7,15 @@ interface PlanNode {
   readonly 'Actual Loops': number;
   readonly 'Rows Removed by Filter'?: number;
   readonly 'Rows Removed by Index Recheck'?: number;
+  readonly 'Shared Hit Blocks'?: number;
+  readonly 'Shared Read Blocks'?: number;
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its scans meet. */
+/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its scans meet, and the pages it touches. */
 export class ReadRows {
   count = 0;
+  pages = 0;
   readonly nodeTypes = new Set<string>();
 
   constructor(private readonly runner: QueryRunner) {}
@@ -24,9 +27,12 @@ export class ReadRows {
       try {
         const given = values.length > 0 ? `(${values.map(literal).join(', ')})` : '';
         const [explained] = (await this.runner.query(
-          `EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE judged ${given}`,
+          `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE judged ${given}`,
         )) as { 'QUERY PLAN': { Plan: PlanNode }[] }[];
-        this.add(explained!['QUERY PLAN'][0]!.Plan);
+        const { Plan: plan } = explained!['QUERY PLAN'][0]!;
+        // A node's pages hold those of the nodes below it.
+        this.pages += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+        this.add(plan);
       } finally {
         await this.runner.query('DEALLOCATE judged');
       }
