@@ -35,7 +35,7 @@ export interface MadePair {
 export interface ServiceOptions {
   /** Of another process, to make a second one of the same service. */
   readonly config?: AppConfig;
-  /** `DATABASE_URL`: another way to the worker's database. */
+  /** `DATABASE_URL`: another database, or another way to the worker's. */
   readonly environment?: NodeJS.ProcessEnv;
   readonly logger?: SignalpostLogger;
 }

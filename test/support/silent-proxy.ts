@@ -1,12 +1,17 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A network between the service and its database, which can swallow everything on the connections that there are, and keep them open. */
+/**
+ * A network between the service and its database, which can swallow everything on the connections that there are, and keep
+ * them open; or cut them all and let none through until it is mended.
+ */
 export async function startSilentProxy(databaseUrl: string) {
   const target = new URL(databaseUrl);
   const nearUrl = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   const silent = new Set<Socket>();
+  let isCut = false;
   const server = createServer((near) => {
+    if (isCut) return near.destroy();
     const far = connect(Number(target.port), target.hostname);
     for (const [from, to] of [
       [near, far],
@@ -19,13 +24,19 @@ export async function startSilentProxy(databaseUrl: string) {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const destroyAll = () => sockets.forEach((socket) => socket.destroy());
   nearUrl.hostname = '127.0.0.1';
   nearUrl.port = String((server.address() as AddressInfo).port);
   return {
     url: nearUrl.href,
     fallSilent: () => sockets.forEach((socket) => silent.add(socket)),
+    cut: () => {
+      isCut = true;
+      destroyAll();
+    },
+    mend: () => (isCut = false),
     stop: async () => {
-      for (const socket of sockets) socket.destroy();
+      destroyAll();
       await new Promise((resolve) => server.close(resolve));
     },
   };
