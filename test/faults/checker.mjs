@@ -45,6 +45,20 @@ export function judge(evidence) {
   return verdict;
 }
 
+/**
+ * Blames what was sent again after a 2xx without an excuse. `orphaned`: ids of deliveries, each as often as nobody could
+ * settle it any more under the lease under which it was claimed; `lostAnswers`: by id, how many answers to it were lost.
+ */
+export function judgeRepeats(repeated, { orphaned, lostAnswers }) {
+  return repeated.flatMap(({ deliveryId, duplicates }) => {
+    const inTheAir = orphaned.filter((id) => id === deliveryId).length;
+    const lost = lostAnswers.get(deliveryId) ?? 0;
+    if (duplicates <= inTheAir + lost) return [];
+    const excuses = `in the air at faults ${inTheAir} times, with ${lost} answers lost`;
+    return [`${deliveryId} was sent again ${duplicates} times after a 2xx, ${excuses}`];
+  });
+}
+
 /** Sequences without a gap, every `external_id` once, and each acknowledgement true. */
 function judgeLedger(events, { acknowledged, attempted }, blame) {
   const stored = new Map();
@@ -75,7 +89,7 @@ function judgePair(endpoint, { event, receipts, deliveries }, verdict, blame) {
   }
   if (success !== undefined) {
     verdict.delivered += 1;
-    const duplicates = receipts.filter(({ arrived }) => arrived > success.answered).length;
+    const duplicates = receipts.filter(({ arrived }) => isSuccess(lastAnswered(receipts, arrived))).length;
     if (duplicates > 0) verdict.repeated.push({ deliveryId: delivery?.id, duplicates });
     verdict.duplicates += duplicates;
   } else if (delivery?.status === 'failed' && delivery.status_reason !== null) {
@@ -108,10 +122,23 @@ function judgeOrder(endpoint, histories, verdict, blame) {
 function firstSuccess(receipts) {
   let first;
   for (const receipt of receipts) {
-    const isSuccess = receipt.status !== null && Math.floor(receipt.status / 100) === 2;
-    if (isSuccess && (first === undefined || receipt.answered < first.answered)) first = receipt;
+    if (isSuccess(receipt) && (first === undefined || receipt.answered < first.answered)) first = receipt;
   }
   return first;
+}
+
+/** The receiver's last word before `arrived`: a repeat that it answers by a failure has to be sent again. */
+function lastAnswered(receipts, arrived) {
+  let last;
+  for (const receipt of receipts) {
+    const isBefore = receipt.answered !== null && receipt.answered < arrived;
+    if (isBefore && (last === undefined || receipt.answered > last.answered)) last = receipt;
+  }
+  return last;
+}
+
+function isSuccess(receipt) {
+  return Math.floor((receipt?.status ?? 0) / 100) === 2;
 }
 
 function matches(eventTypes, type) {

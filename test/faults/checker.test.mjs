@@ -1,7 +1,7 @@
 // Run by `npm run test:faults` before it trusts the checker: every broken promise is seen.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge } from './checker.mjs';
+import { judge, judgeRepeats } from './checker.mjs';
 import { percentile, Takeovers } from './takeovers.mjs';
 
 const TIME_MS = Date.parse('2026-11-02T21:25:52Z');
@@ -117,6 +117,23 @@ test('what is sent again after a 2xx is a duplicate, and what is sent again afte
     receipts.push(receipt(1, { arrived: 9, answered: 10 }));
   });
   assert.deepEqual([duplicates, repeated, violations], [1, [{ deliveryId: 'del_1', duplicates: 1 }], []]);
+});
+
+test('a repeat that failed has to be sent again, and is one duplicate', () => {
+  const { duplicates, violations } = verdictAfter(({ receipts }) => {
+    receipts.push(receipt(1, { arrived: 9, answered: 10, status: 500 }));
+    receipts.push(receipt(1, { arrived: 11, answered: null, status: null }));
+    receipts.push(receipt(1, { arrived: 12, answered: 13 }));
+  });
+  assert.deepEqual([duplicates, violations], [1, []]);
+});
+
+test('a delivery is sent again after a 2xx as often as it was in the air at a fault, or its answer was lost', () => {
+  const repeated = [{ deliveryId: 'del_1', duplicates: 2 }];
+  const verdict = (orphaned, lost) => judgeRepeats(repeated, { orphaned, lostAnswers: new Map([['del_1', lost]]) });
+  assert.deepEqual(verdict(['del_1', 'del_1'], 0), []);
+  assert.deepEqual(verdict(['del_1', 'del_2'], 1), []);
+  assert.equal(verdict(['del_1', 'del_2'], 0).length, 1);
 });
 
 test('a delivery that ended for a reason is not lost', () => {

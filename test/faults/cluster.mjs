@@ -37,6 +37,7 @@ export class Cluster {
     }
     // The first one makes the schema; the others find it.
     await this.begin(this.processes[0]);
+    await this.database.recordEnds();
     await Promise.all(this.processes.slice(1).map((service) => this.begin(service)));
     [, this.adminKey] = /"ADMIN_KEYS":\s*"[^":]+:(ak_\w+)/.exec(
       readFileSync(join(this.folder, 'secrets.json'), 'utf8'),

@@ -7,26 +7,31 @@ import { embeddedDatabase } from '../../dist/src/database/embedded/embedded-post
 /** `fsync` and `synchronous_commit` stay on: what was acknowledged has to survive the server's end. */
 const SETTINGS = { max_connections: '150', shared_buffers: '64MB' };
 
-/** Deliveries that a dispatcher claimed and did not settle, by process id; all processes' when it is null. */
-const IN_THE_AIR = `
-  SELECT p.id, p.event_id, p.endpoint_id
-  FROM signalpost.dispatchers d
-  JOIN signalpost.claimed_batches b ON b.token = d.token
+/** Deliveries that dispatchers claimed and did not settle, each once for each lease under which it was claimed. */
+const CLAIMED = `
+  SELECT DISTINCT b.token, p.account_id, p.id
+  FROM signalpost.claimed_batches b
   CROSS JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
     AS a (account_id, mode, id, number)
-  JOIN signalpost.pending_deliveries p ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id
-  WHERE p.attempt_count = a.number - 1 AND ($1::text IS NULL OR d.name LIKE '%:' || $1)
-  GROUP BY p.id, p.event_id, p.endpoint_id`;
-const LEASES = `
-  SELECT d.token, split_part(d.name, ':', 2)::integer AS pid, count(DISTINCT p.id)::integer AS in_the_air
-  FROM signalpost.dispatchers d
-  LEFT JOIN signalpost.claimed_batches b ON b.token = d.token
-  LEFT JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
-    AS a (account_id, mode, id, number) ON true
-  LEFT JOIN signalpost.pending_deliveries p
-    ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id AND p.attempt_count = a.number - 1
-  WHERE d.lease_until > now()
-  GROUP BY d.token, d.name`;
+  JOIN signalpost.pending_deliveries p
+    ON p.account_id = a.account_id AND p.mode = a.mode AND p.id = a.id AND p.attempt_count = a.number - 1`;
+const IN_THE_AIR = `${CLAIMED} JOIN signalpost.dispatchers d ON d.token = b.token`;
+/**
+ * Writes down what was in the air under a lease in the transaction that ends it. That waits for the settles under way,
+ * after it none goes through, and until its commit nobody else may claim: so it is neither too early nor too late.
+ */
+const RECORD_ENDS = `
+  CREATE SCHEMA fault_tests;
+  CREATE TABLE fault_tests.orphaned (token uuid, account_id uuid, id uuid);
+  CREATE FUNCTION fault_tests.record_end() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    INSERT INTO fault_tests.orphaned ${CLAIMED} WHERE b.token = OLD.token;
+    RETURN NULL;
+  END
+  $$;
+  CREATE TRIGGER record_end AFTER DELETE ON signalpost.dispatchers
+  FOR EACH ROW EXECUTE FUNCTION fault_tests.record_end()`;
+const ORPHANED = `SELECT id FROM fault_tests.orphaned WHERE account_id = ANY ($1::uuid[])`;
 /**
  * What is due on the lanes of a process and waits for no earlier one of its operation, in the air or not; and until when
  * the process's lease keeps others from it.
@@ -95,13 +100,19 @@ export class FaultyDatabase {
     this.#pool.on('error', () => undefined);
   }
 
-  inTheAir(pid = null) {
-    return this.#rows(IN_THE_AIR, [pid]);
+  /** Once the schema is there. */
+  async recordEnds() {
+    await this.#pool.query(RECORD_ENDS);
   }
 
-  /** Of all living dispatchers. */
-  leases() {
-    return this.#rows(LEASES, []);
+  /** Ids of deliveries that are in the air now, each as often as it is. */
+  async inTheAir() {
+    return (await this.#rows(IN_THE_AIR, [])).map(({ id }) => id);
+  }
+
+  /** Ids of these accounts' deliveries that were in the air as a lease ended, each as often as that was so. */
+  async orphaned(accounts) {
+    return (await this.#rows(ORPHANED, [accounts])).map(({ id }) => id);
   }
 
   dueOf(pid) {

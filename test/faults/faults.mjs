@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { encodeId } from '../../dist/src/common/ids.js';
-import { LeaseWatch } from './lease-watch.mjs';
 import { Takeovers } from './takeovers.mjs';
 
 const RECOVERY_MS = 120_000;
@@ -9,40 +8,22 @@ const LOOK_MS = 100;
 /** So often the process that is killed is one that owns lanes; the others die too. */
 const USUAL_OWNERS_SHARE = 0.7;
 
-/**
- * Does the deeds of a scenario, and counts for each what was in the air when it struck: claimed by a dispatcher and not
- * settled. So many duplicates it may cause, and no more.
- */
+/** Does the deeds of a scenario. */
 export class Faults {
   count = 0;
   takeovers = new Takeovers();
+  /** Ids of deliveries that were in the air at an end of the database, which may forget claims of its last moments. */
+  inTheAirAtCrashes = [];
   #cluster;
   #random;
   #hooks;
   #restarts = [];
-  #leases;
-  #struck = 0;
   #hasMisbehaved = false;
 
   constructor(cluster, random, hooks) {
     this.#cluster = cluster;
-    this.#leases = new LeaseWatch(cluster.database);
     this.#random = random;
     this.#hooks = hooks;
-  }
-
-  get inTheAir() {
-    return this.#struck + this.#leases.inTheAir;
-  }
-
-  /** Leases that ran out by themselves. */
-  get leaseLosses() {
-    return this.#leases.losses;
-  }
-
-  /** Looks at leases no more. */
-  end() {
-    return this.#leases.stop();
   }
 
   /** Everything that was begun again serves. */
@@ -88,17 +69,16 @@ export class Faults {
     const owners = await this.#cluster.database.owners();
     const owning = this.#cluster.dispatchers.filter(({ pid }) => owners.includes(pid));
     const service = this.#random.pick(owning.length > 0 ? owning : this.#cluster.dispatchers);
-    const { pid } = service;
+    this.count += 1;
     service.freeze();
-    this.#leases.expect(pid);
-    await this.#strike(pid);
     return service;
   }
 
   /** Nothing passes to or from the database while what is in the air is counted; then it ends. */
   async crashDatabase(awayMs) {
+    this.count += 1;
     for (const link of this.#cluster.databaseLinks) link.hold();
-    await this.#strike();
+    this.inTheAirAtCrashes.push(...(await this.#cluster.database.inTheAir()));
     await this.#cluster.database.crash();
     for (const link of this.#cluster.databaseLinks) {
       link.cut();
@@ -111,12 +91,12 @@ export class Faults {
   }
 
   async terminateBackends(count) {
-    await this.#strike();
+    this.count += 1;
     await this.#cluster.database.terminateBackends(count, this.#random.integer(0, 1_000_000));
   }
 
   async slowDatabaseLinks(delayMs, durationMs) {
-    await this.#strike();
+    this.count += 1;
     for (const link of this.#cluster.databaseLinks) link.delayMs = delayMs;
     await pause(durationMs);
     for (const link of this.#cluster.databaseLinks) link.heal();
@@ -124,7 +104,7 @@ export class Faults {
 
   async cutDatabaseLink(service, awayMs) {
     const link = this.#cluster.linkOf(service);
-    await this.#strike(service.pid);
+    this.count += 1;
     link.isRefusing = true;
     link.cut();
     await pause(awayMs);
@@ -135,9 +115,9 @@ export class Faults {
   async halfOpenDatabaseLink(service) {
     const link = this.#cluster.linkOf(service);
     while (link.connections === 0) await pause(LOOK_MS);
+    this.count += 1;
     link.halfOpen();
     const cutOffMs = Date.now();
-    await this.#strike(service.pid);
     // Extended over a connection that was made since.
     while ((await this.#cluster.database.leaseUntilMs(service.pid)) < cutOffMs + LEASE_MS + 1_000) {
       if (Date.now() > cutOffMs + RECOVERY_MS) throw new Error('A process that was cut off did not dispatch again.');
@@ -176,9 +156,7 @@ export class Faults {
 
   async #die(service) {
     const pid = await service.kill();
-    if (pid === null) return null;
-    this.#leases.expectOfKilled(pid);
-    await this.#strike(pid);
+    if (pid !== null) this.count += 1;
     return pid;
   }
 
@@ -195,10 +173,5 @@ export class Faults {
         leaseUntilMs: row.lease_until.getTime(),
       })),
     );
-  }
-
-  async #strike(pid = null) {
-    this.count += 1;
-    this.#struck += (await this.#cluster.database.inTheAir(pid)).length;
   }
 }

@@ -3,7 +3,7 @@ import { COUNTS } from './checker.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 import { percentile } from './takeovers.mjs';
 
-const SUMS = ['rounds', 'faults', 'inTheAir', 'leaseLosses', ...COUNTS];
+const SUMS = ['rounds', 'faults', 'inTheAir', ...COUNTS];
 const SHOWN_VIOLATIONS = 20;
 
 /** What the rounds of a run came to, by scenario. */
@@ -46,11 +46,6 @@ export class Report {
     if (takeoversMs.length === 0) return 'No takeover.';
     const [p50, p99, max] = [0.5, 0.99, 1].map((part) => seconds(percentile(takeoversMs, part)));
     return `${takeoversMs.length} deliveries taken over from dead processes: p50 ${p50}, p99 ${p99}, at most ${max}.`;
-  }
-
-  /** Leases that ran out though nothing was done to their processes. */
-  get leaseLosses() {
-    return [...this.#rows.values()].reduce((sum, row) => sum + row.leaseLosses, 0);
   }
 
   /** Every broken promise, the first ones of each scenario in full. */

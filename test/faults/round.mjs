@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { COUNTS, judge } from './checker.mjs';
+import { encodeId } from '../../dist/src/common/ids.js';
+import { COUNTS, judge, judgeRepeats } from './checker.mjs';
 import { Faults } from './faults.mjs';
 import { Load } from './load.mjs';
 import { SCENARIOS } from './scenarios.mjs';
@@ -24,7 +25,6 @@ export async function playRound(name, { cluster, random, rounds }) {
   await cluster.heal();
   await load.stop();
   await comeToRest(cluster, load);
-  await faults.end();
   const verdict = await verdictOf({ cluster, load, faults, receipts: await cluster.receiver.take() });
   await load.close();
   return verdict;
@@ -46,8 +46,8 @@ async function comeToRest(cluster, load) {
 }
 
 async function verdictOf({ cluster, load, faults, receipts }) {
-  const { count, inTheAir, leaseLosses } = faults;
-  const verdict = { faults: count, inTheAir, leaseLosses, violations: [...load.refusals] };
+  const orphaned = await readOrphaned(cluster, load, faults);
+  const verdict = { faults: faults.count, inTheAir: orphaned.length, violations: [...load.refusals] };
   for (const { id, key, endpoints } of load.accounts) {
     const ofAccount = judge({
       endpoints,
@@ -58,28 +58,34 @@ async function verdictOf({ cluster, load, faults, receipts }) {
       receipts: receipts.filter(({ hook }) => hook.startsWith(id)),
     });
     verdict.violations.push(...ofAccount.violations);
-    for (const repeated of ofAccount.repeated) verdict.inTheAir += await lostAnswers(load, key, repeated);
+    const lostAnswers = await readLostAnswers(load, key, ofAccount.repeated);
+    for (const lost of lostAnswers.values()) verdict.inTheAir += lost;
+    verdict.violations.push(...judgeRepeats(ofAccount.repeated, { orphaned, lostAnswers }));
     for (const count of COUNTS) verdict[count] = (verdict[count] ?? 0) + ofAccount[count];
   }
   const endpointIds = new Map(load.accounts.flatMap(({ endpoints }) => endpoints.map(({ hook, id }) => [hook, id])));
   verdict.takeoversMs = faults.takeovers.measureMs(
     receipts.map((receipt) => ({ ...receipt, endpointId: endpointIds.get(receipt.hook) })),
   );
-  // Where a lease ran out by itself nobody counted what was in the air at that moment.
-  if (verdict.duplicates > verdict.inTheAir && verdict.leaseLosses === 0) {
-    verdict.violations.push(
-      `${verdict.duplicates} duplicates, and only ${verdict.inTheAir} were in the air at the faults`,
-    );
-  }
   for (const { accidents } of cluster.processes) verdict.violations.push(...accidents.splice(0));
   return verdict;
 }
 
-/** Attempts that the service recorded as unanswered: their answers were lost on the way, and sending again is right. */
-async function lostAnswers(load, key, { deliveryId, duplicates }) {
-  if (deliveryId === undefined) return 0;
-  const { attempts } = await load.call('GET', `/v1/deliveries/${deliveryId}`, key);
-  return Math.min(duplicates, attempts.filter(({ error }) => LOST_ANSWERS.has(error?.code)).length);
+/** Deliveries that nobody could settle any more under the lease under which they were claimed, each as often as so. */
+async function readOrphaned(cluster, load, faults) {
+  const orphaned = await cluster.database.orphaned(load.accounts.map(({ uuid }) => uuid));
+  return [...orphaned, ...faults.inTheAirAtCrashes].map((id) => encodeId('del', id));
+}
+
+/** By delivery: attempts that the service recorded as unanswered, so that sending again was right. */
+async function readLostAnswers(load, key, repeated) {
+  const lostAnswers = new Map();
+  for (const { deliveryId } of repeated) {
+    if (deliveryId === undefined) continue;
+    const { attempts } = await load.call('GET', `/v1/deliveries/${deliveryId}`, key);
+    lostAnswers.set(deliveryId, attempts.filter(({ error }) => LOST_ANSWERS.has(error?.code)).length);
+  }
+  return lostAnswers;
 }
 
 async function readAll(load, path, key) {

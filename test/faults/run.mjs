@@ -44,7 +44,6 @@ export async function runFaults({ names, seed, minutes }) {
   }
   failures.push(...report.violations(), ...(minutes === null ? [] : lateTakeovers(report)));
   console.log(`\n${report.toString()}\n\n${report.takeoverLine()}`);
-  if (report.leaseLosses > 0) console.log(`${report.leaseLosses} leases ran out for want of a turn on this machine.`);
   console.log(`${machine()}; ${((Date.now() - startedMs) / MINUTE_MS).toFixed(1)} minutes, seed ${seed}.`);
   for (const failure of failures) console.error(`BROKEN ${failure}`);
   console.log(failures.length === 0 ? 'Every promise was kept.' : `${failures.length} promises were broken.`);

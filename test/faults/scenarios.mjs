@@ -24,7 +24,7 @@ const MISBEHAVIOURS = ['stalling', 'dripping', 'bombing', 'resetting', 'redirect
 
 /**
  * What goes wrong, by the name for `--only`. `run` does it, `rounds` times, while publishers publish; afterwards
- * everything is healed and must come to rest. `faults` (faults.mjs) does the deeds and counts what is in the air.
+ * everything is healed and must come to rest. `faults` (faults.mjs) does the deeds.
  */
 export const SCENARIOS = {
   kill: {
