@@ -43,6 +43,7 @@ describe('acting on deliveries', () => {
     await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
   });
   afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
+  afterEach(() => service.suspend(account.id));
   afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
   const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);

@@ -28,6 +28,7 @@ describe('endpoints and what is owed to them', () => {
     account = await service.makeAccount();
     key = account.test.secretKey;
   });
+  afterEach(() => service.suspend(account.id));
   afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
   const publish = (id: string, status = 'pending') => publishNew(service, key, operationEvent(`collect.${status}`, id));

@@ -32,6 +32,7 @@ describe('a receiver in trouble', () => {
       return { status, after: pause(ANSWER_MS).then(() => (count -= 1)) };
     };
   });
+  afterEach(() => service.suspend(account.id));
   afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
   const publish = () =>

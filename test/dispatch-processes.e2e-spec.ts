@@ -1,5 +1,5 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { decodeId } from '../src/common/ids.js';
+import { decodeId, encodeId } from '../src/common/ids.js';
 import { Listener } from '../src/database/listener.js';
 import { Dispatcher } from '../src/dispatcher/dispatcher.js';
 import { workerDatabaseUrl } from './setup/database.js';
@@ -41,6 +41,7 @@ describe('dispatchers beside processes of their own', () => {
     for (const child of children) child.process.kill('SIGKILL');
     await Promise.all(children.map(({ ended }) => ended));
     children = [];
+    for (const id of accounts) await service.suspend(encodeId('acct', id));
   });
   afterAll(() => Promise.all([Fleet.stopAll(), service.stop(), receiver.stop()]));
 

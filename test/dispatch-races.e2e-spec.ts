@@ -43,6 +43,7 @@ describe('dispatchers beside one another, and their deaths', () => {
     await Promise.all(running.map((dispatcher) => dispatcher.stop()));
     running = [];
   });
+  afterEach(() => service.suspend(account.id));
   afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
   const dispatch = async () => {

@@ -34,6 +34,7 @@ describe('sending deliveries', () => {
     account = await service.makeAccount();
     key = account.test.secretKey;
   });
+  afterEach(() => service.suspend(account.id));
   afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
   const publish = (id: string, status = 'pending', by = key) =>

@@ -115,6 +115,34 @@ describe('many publishers over two processes', () => {
     const { body } = await services[1].call('get', '/v1/operations/the_one', { key }).expect(200);
     expect(body).toMatchObject({ version: 90, status: before });
   }, 60_000);
+
+  it('go on from what the other wrote, whatever they remember themselves', async () => {
+    const [one, other] = services;
+    const report = (status: string, operation: object, external?: string) => ({
+      ...operationEvent(`collect.${status}`, 'in_turn', { operation }),
+      ...(external && { external_id: external }),
+    });
+    await publishTo(one, report('pending', { customer: { name: 'Adjoua' }, channel: 'mtn_cm' }, 'first'));
+    await publishTo(other, report('failed', { channel: 'orange_cm', cause: { code: 'no_funds' } }, 'second'));
+    const third = (await publishTo(one, report('succeeded', { reference: 'INV-9' }))).body as PublishedEvent;
+    expect(third.operation).toMatchObject({
+      version: 3,
+      previous_status: 'failed',
+      reference: 'INV-9',
+      channel: 'orange_cm',
+      customer: { name: 'Adjoua' },
+    });
+    const repeated = report('failed', { channel: 'orange_cm', cause: { code: 'no_funds' } }, 'second');
+    const again = await one.call('post', '/v1/events', { key, body: repeated }).expect(200);
+    expect((again.body as PublishedEvent).operation).toMatchObject({ version: 2, status: 'failed' });
+    const { body } = await one
+      .call('post', '/v1/events', { key, body: { ...repeated, data: { other: 1 } } })
+      .expect(409);
+    expect(body).toMatchObject({ code: 'external_id_conflict' });
+    const kind = { ...operationEvent('payment.failed', 'in_turn'), external_id: 'fourth' };
+    await other.call('post', '/v1/events', { key, body: kind }).expect(409);
+    expectGapFree(await events());
+  });
 });
 
 describe('batches for several accounts', () => {

@@ -3,12 +3,17 @@
 -- commit order; writes events, operations, external ids, idempotency keys, logs and planned deliveries; wakes lanes.
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
--- `expected_sequence`. A ledger that has moved on since is checked for what matters (an operation's version, an
+-- `expected_sequence`, or from what it remembers (-1). A ledger that has moved on since is checked for what matters (an operation's version, an
 -- external id), and any erasure matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
 -- since the snapshot raises SP409, which undoes all.
 --
+-- Deliveries of lanes that `dispatcher_token` owns go to it at once, as many as `offered_rooms` says and only where no
+-- order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without being read back. The nil
+-- token takes none.
+--
 -- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
--- mode, endpoint_id], …]}: the lanes that got deliveries to send.
+-- mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that got deliveries to send, with
+-- their generation after that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
@@ -85,6 +90,11 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   request_body_hashes bytea[],
   request_statuses smallint[],
   request_responses text[],
+  -- Lanes of which the caller's dispatcher takes what is planned here.
+  dispatcher_token uuid,
+  batch_number bigint,
+  offered_endpoints uuid[],
+  offered_rooms integer[],
   -- What the one NOTIFY of this call carries.
   notification text
 ) RETURNS json
@@ -107,8 +117,12 @@ DECLARE
   prefixes text[];
   stamps text[];
   moved integer[];
-  planned bigint;
   planned_lane record;
+  lane record;
+  handed uuid[];
+  batch_accounts uuid[] := '{}';
+  batch_modes text[] := '{}';
+  batch_ids uuid[] := '{}';
   lanes json[] := '{}';
 BEGIN
   -- Lock: the rows by primary key, in the order of ids. No writer of any other kind takes these locks for long.
@@ -267,57 +281,68 @@ BEGIN
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
   -- from it; of the endpoints, an account has 50 at most, read by primary key.
   -- One statement, so that every endpoint is seen once: enabled, it is owed a delivery; disabled, it skips one.
-  WITH matched AS MATERIALIZED (
-    SELECT w.account_id, w.mode, w.id AS endpoint_id, w.status, w.epoch, w.ordering, times[e.ledger] AS ms,
-           (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid AS id,
-           (hexes[e.ledger] || e.id_tail)::uuid AS event_id, e.type, e.operation_id
-    FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids)
-      AS e (ledger, id_tail, type, operation_id)
-    JOIN signalpost.webhook_endpoints w
-      ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
-      AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
-    WHERE w.deleted_at IS NULL
-  ), owed AS (
-    INSERT INTO signalpost.pending_deliveries AS target (
-      account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, order_key, due_at)
-    SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.epoch, m.event_id, m.type, m.operation_id,
-           CASE WHEN m.ordering = 'operation' THEN m.operation_id END, to_timestamp(m.ms / 1000.0)
+  FOR planned_lane IN
+    WITH matched AS MATERIALIZED (
+      SELECT w.account_id, w.mode, w.id AS endpoint_id, w.status, w.epoch, w.ordering, w.rate_limit, w.revision,
+             times[e.ledger] AS ms,
+             (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid AS id,
+             (hexes[e.ledger] || e.id_tail)::uuid AS event_id, e.type, e.operation_id
+      FROM unnest(event_ledgers, event_id_tails, event_type_names, event_operation_ids)
+        AS e (ledger, id_tail, type, operation_id)
+      JOIN signalpost.webhook_endpoints w
+        ON w.account_id = ledger_accounts[e.ledger] AND w.mode = ledger_modes[e.ledger]
+        AND w.event_types && ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*']
+      WHERE w.deleted_at IS NULL
+    ), owed AS (
+      INSERT INTO signalpost.pending_deliveries AS target (
+        account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, order_key, due_at)
+      SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.epoch, m.event_id, m.type, m.operation_id,
+             CASE WHEN m.ordering = 'operation' THEN m.operation_id END, to_timestamp(m.ms / 1000.0)
+      FROM matched m
+      WHERE m.status = 'enabled'
+    ), skipped AS (
+      INSERT INTO signalpost.deliveries AS target (
+        account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
+      SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.event_id, m.type, m.operation_id, 'skipped', 'endpoint_disabled',
+             to_timestamp(m.ms / 1000.0)
+      FROM matched m
+      WHERE m.status = 'disabled'
+    )
+    -- The lanes of what was planned, in the order of their locks.
+    SELECT m.account_id, m.mode, m.endpoint_id, m.revision, m.ordering <> 'operation' AND m.rate_limit IS NULL AS is_free,
+           array_agg(m.id ORDER BY m.id) AS ids
     FROM matched m
     WHERE m.status = 'enabled'
-    RETURNING 1
-  ), skipped AS (
-    INSERT INTO signalpost.deliveries AS target (
-      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
-    SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.event_id, m.type, m.operation_id, 'skipped', 'endpoint_disabled',
-           to_timestamp(m.ms / 1000.0)
-    FROM matched m
-    WHERE m.status = 'disabled'
-  )
-  SELECT count(*) INTO planned FROM owed;
+    GROUP BY m.account_id, m.mode, m.endpoint_id, m.revision, is_free
+    ORDER BY m.account_id, m.mode, m.endpoint_id
+  LOOP
+    UPDATE signalpost.lanes AS target
+    SET gen = target.gen + 1,
+        wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, to_timestamp(now_ms / 1000.0))
+                       ELSE target.wake_at END
+    WHERE target.account_id = planned_lane.account_id AND target.mode = planned_lane.mode
+      AND target.endpoint_id = planned_lane.endpoint_id
+    RETURNING target.gen, target.owner INTO lane;
+    handed := '{}';
+    IF lane.owner = dispatcher_token AND planned_lane.is_free AND EXISTS (
+      SELECT FROM signalpost.accounts a WHERE a.id = planned_lane.account_id AND a.status = 'active'
+    ) THEN
+      handed := planned_lane.ids[
+        1 : coalesce(offered_rooms[array_position(offered_endpoints, planned_lane.endpoint_id)], 0)];
+      batch_ids := batch_ids || handed;
+      batch_accounts := batch_accounts || array_fill(planned_lane.account_id, ARRAY[cardinality(handed)]);
+      batch_modes := batch_modes || array_fill(planned_lane.mode, ARRAY[cardinality(handed)]);
+    END IF;
+    lanes := array_append(lanes, json_build_array(
+      planned_lane.account_id, planned_lane.mode, planned_lane.endpoint_id, lane.gen::text, planned_lane.revision,
+      cardinality(planned_lane.ids), handed));
+  END LOOP;
 
-  -- Wake the lanes of what was planned: exactly the rows of this call's milliseconds, by primary key.
-  IF planned > 0 THEN
-    FOR planned_lane IN
-      SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
-      FROM unnest(ledger_accounts, ledger_modes, hexes) AS g (account_id, mode, hex)
-      CROSS JOIN LATERAL (
-        SELECT p.account_id, p.mode, p.endpoint_id
-        FROM signalpost.pending_deliveries p
-        WHERE p.account_id = g.account_id AND p.mode = g.mode
-          AND p.id BETWEEN (g.hex || '00000000000000000000')::uuid AND (g.hex || 'ffffffffffffffffffff')::uuid
-        OFFSET 0 -- Lest it be read whole where it was empty when it was analysed.
-      ) AS q
-      ORDER BY q.account_id, q.mode, q.endpoint_id
-    LOOP
-      UPDATE signalpost.lanes AS target
-      SET gen = target.gen + 1,
-          wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, to_timestamp(now_ms / 1000.0))
-                         ELSE target.wake_at END
-      WHERE target.account_id = planned_lane.account_id AND target.mode = planned_lane.mode
-        AND target.endpoint_id = planned_lane.endpoint_id;
-      lanes := array_append(
-        lanes, json_build_array(planned_lane.account_id, planned_lane.mode, planned_lane.endpoint_id));
-    END LOOP;
+  IF cardinality(batch_ids) > 0 THEN
+    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+    VALUES (
+      dispatcher_token, batch_number, batch_accounts, batch_modes, batch_ids,
+      array_fill(1, ARRAY[cardinality(batch_ids)]));
   END IF;
 
   FOR i IN 1 .. cardinality(ledger_accounts) LOOP

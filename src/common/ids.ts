@@ -44,6 +44,11 @@ export function uuidTime(uuid: string): number {
   return parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
 }
 
+/** The ordinal inside a UUIDv7 that `newUuid` or `uuidTail` made. */
+export function uuidOrdinal(uuid: string): number {
+  return parseInt(uuid.slice(15, 18), 16);
+}
+
 /** The smallest uuid whose time is `timeMs`: the bound that turns a filter on time into one on ids. */
 export function firstUuidAt(timeMs: number): string {
   const time = Math.max(0, Math.min(timeMs, 0xffffffffffff)).toString(16).padStart(12, '0');

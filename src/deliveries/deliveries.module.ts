@@ -13,6 +13,7 @@ import { DeliveriesQueryRepository } from './deliveries-query.repository.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { DispatcherLeaseRepository } from './dispatcher-lease.repository.js';
+import { HandOffs } from './hand-offs.js';
 import { LaneQueueRepository } from './lane-queue.repository.js';
 import { LaneSignals } from './lane-signals.js';
 import { LeftoversRepository } from './leftovers.repository.js';
@@ -31,6 +32,7 @@ import { UnsendableRepository } from './unsendable.repository.js';
     DeliveryActionsService,
     DeliveryJournal,
     DispatcherLeaseRepository,
+    HandOffs,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,
@@ -44,6 +46,7 @@ import { UnsendableRepository } from './unsendable.repository.js';
     CancellationsService,
     DeliveriesService,
     DispatcherLeaseRepository,
+    HandOffs,
     LaneQueueRepository,
     LaneSignals,
     LeftoversRepository,

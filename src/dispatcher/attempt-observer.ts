@@ -27,6 +27,7 @@ export class AttemptObserver {
   private readonly lateness: Histogram;
   private readonly claims: Counter;
   private readonly claimed: Counter;
+  private readonly handed: Counter;
   private readonly logsSuccesses: boolean;
 
   constructor(
@@ -55,6 +56,11 @@ export class AttemptObserver {
       help: 'Deliveries claimed.',
       registers,
     });
+    this.handed = new Counter({
+      name: 'dispatcher_handed_deliveries_total',
+      help: 'Deliveries taken from a publish of the same process, without a claim.',
+      registers,
+    });
     this.attempts = new Counter({
       name: 'webhook_attempts_total',
       help: 'Attempts by outcome: succeeded, status_4xx …, or the class of error.',
@@ -72,6 +78,10 @@ export class AttemptObserver {
   countClaim(deliveries: number): void {
     this.claims.inc();
     this.claimed.inc(deliveries);
+  }
+
+  countHandOff(deliveries: number): void {
+    this.handed.inc(deliveries);
   }
 
   observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {

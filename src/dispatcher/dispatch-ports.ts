@@ -49,6 +49,10 @@ export class DispatchPorts implements SessionPorts {
     this.observer.countClaim(deliveries);
   }
 
+  onHandOff(deliveries: number): void {
+    this.observer.countHandOff(deliveries);
+  }
+
   onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
     this.observer.observe(delivery, result, settlement);
   }

@@ -92,6 +92,7 @@ class World {
       this.tell();
     },
     onClaim: () => undefined,
+    onHandOff: () => undefined,
     endUnsendable: async () => undefined,
     onDead: () => undefined,
     onProbeFailed: () => undefined,

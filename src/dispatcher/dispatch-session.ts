@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Locale } from '../accounts/account.js';
+import type { Tenant } from '../auth/caller.js';
 import type { Clock } from '../common/clock.js';
+import type { HandedLane, HandOffOffer } from '../deliveries/hand-offs.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
@@ -22,6 +24,7 @@ export interface SessionPorts {
   localeOf(accountId: string): Promise<Locale> | Locale;
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
   onClaim(deliveries: number): void;
+  onHandOff(deliveries: number): void;
   /** Ends a delivery that nobody may send any more. */
   endUnsendable(delivery: ClaimedDelivery): Promise<void>;
   /** After an attempt took effect. */
@@ -62,6 +65,8 @@ export class DispatchSession {
   private cancelClaimTimer: () => void = () => undefined;
   /** The last look for ready lanes found as many as it may. */
   private mayFindMore = false;
+  /** Offers of which it is not known yet what they brought. */
+  private openOffers = 0;
   private drained: () => void = () => undefined;
 
   constructor(
@@ -90,6 +95,56 @@ export class DispatchSession {
   wake(lanes: readonly LaneId[]): void {
     if (this.closing) return;
     this.book.wake(lanes, this.clock.monotonicMs());
+    this.poke();
+  }
+
+  /** Room for what a publish of this process is about to plan, in the lanes of these ledgers. */
+  offer(ledgers: readonly Tenant[], most: number): HandOffOffer | null {
+    if (this.closing) return null;
+    const reserved = this.book.reserve(ledgers, most, this.clock.monotonicMs());
+    if (reserved.length === 0) return null;
+    const batch = ++this.batch;
+    this.openOffers += 1;
+    const end = (look: boolean, handed: readonly HandedLane[] = []): void => {
+      this.openOffers -= 1;
+      if (!this.abort.signal.aborted) this.endOffer(reserved, batch, handed, look);
+      if (this.isIdle) this.drained();
+    };
+    return {
+      token: this.token,
+      batch,
+      lanes: reserved.map(({ lane, room }) => ({ lane: lane.id, room })),
+      accept: (handed) => end(false, handed),
+      decline: () => end(false),
+      abandon: () => {
+        end(true);
+        this.settler.forget(batch);
+      },
+    };
+  }
+
+  private endOffer(
+    reserved: readonly { lane: Lane; room: number }[],
+    batch: number,
+    handed: readonly HandedLane[],
+    look: boolean,
+  ): void {
+    const nowMs = this.clock.monotonicMs();
+    const byLane = new Map(handed.map((item) => [laneKey(item.lane), item]));
+    const deliveries: ClaimedDelivery[] = [];
+    for (const { lane, room } of reserved) {
+      const item = byLane.get(lane.key);
+      if (item !== undefined) deliveries.push(...this.book.takeHanded(lane, room, item, nowMs));
+      else this.book.release(lane, room, nowMs);
+      if (look) this.book.lookAgain(lane);
+    }
+    const count = handed.reduce((sum, item) => sum + item.deliveries.length, 0);
+    if (count > 0) {
+      this.ports.onHandOff(deliveries.length);
+      this.settler.openBatch(batch, count);
+      for (let n = deliveries.length; n < count; n++) this.settler.release(batch);
+      for (const delivery of deliveries) void this.deliver(delivery, batch);
+    }
     this.poke();
   }
 
@@ -269,14 +324,18 @@ export class DispatchSession {
 
   private finish(lane: Lane, deliveryId: string, nextDueMs: number | null, isStillDue: boolean): void {
     this.book.finish(lane, deliveryId, this.clock.monotonicMs(), nextDueMs, isStillDue);
-    if (this.book.inFlightCount === 0) this.drained();
+    if (this.isIdle) this.drained();
     this.poke();
   }
 
   /** Until nothing is in the air. */
   private async drain(): Promise<void> {
     await this.claiming; // What it brings is in the air, too.
-    if (this.book.inFlightCount > 0) await new Promise<void>((resolve) => (this.drained = resolve));
+    if (!this.isIdle) await new Promise<void>((resolve) => (this.drained = resolve));
+  }
+
+  private get isIdle(): boolean {
+    return this.book.inFlightCount === 0 && this.openOffers === 0;
   }
 
   private async park(lanes: readonly Lane[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
+import { HandOffs, type HandOffSource } from '../deliveries/hand-offs.js';
 import { type LaneId, LaneSignals } from '../deliveries/lane-signals.js';
 import { ENDPOINT_CHANGES_CHANNEL } from '../webhooks/webhook-endpoints.repository.js';
 
@@ -11,6 +12,7 @@ export class DispatcherWakeUps {
 
   constructor(
     private readonly signals: LaneSignals,
+    private readonly handOffs: HandOffs,
     private readonly listener: Listener,
   ) {}
 
@@ -18,9 +20,11 @@ export class DispatcherWakeUps {
     onLanes: Parameters<LaneSignals['onWake']>[0],
     onNotice: () => Promise<void>,
     onEndpointChange: (lane: LaneId) => void,
+    onPublish: HandOffSource,
   ): void {
     this.endings = [
       this.signals.onWake(onLanes),
+      this.handOffs.serve(onPublish),
       // A commit of this process has told its lanes already.
       this.listener.on('signalpost_events', (payload) => {
         if (!payload.startsWith(`${PROCESS_TAG};`)) void onNotice();

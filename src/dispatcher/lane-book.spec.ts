@@ -1,4 +1,5 @@
 import type { ClaimedDelivery, LaneClaim, LaneState } from '../deliveries/lane-queue.repository.js';
+import type { HandedLane } from '../deliveries/hand-offs.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import { FAILURES_TO_OPEN, FIRST_OPEN_MS, type PacedAttempt } from './endpoint-pace.js';
 import { LaneBook } from './lane-book.js';
@@ -87,6 +88,104 @@ describe('LaneBook', () => {
       book.wake([A1], 0);
       book.apply(claims, { deliveries: [], lanes: [state(A1)] }, 0);
       expect(taken()).toEqual(['a1:4']);
+    });
+  });
+
+  describe('what a publish hands over', () => {
+    const LEDGER = { accountId: 'a', mode: 'test' } as const;
+    const handed = (names: string[], more: Partial<HandedLane> = {}): HandedLane => ({
+      lane: A1,
+      gen: '2',
+      deliveries: names.map((name) => delivery(A1, name)),
+      isAll: true,
+      ...more,
+    });
+    const kept = (most = 10) => book.reserve([LEDGER], most, 0).map(({ lane: { id }, room }) => `${id[2]}:${room}`);
+    const reserve = () => book.reserve([LEDGER], 10, 0)[0]!;
+    const take = (item: HandedLane) => {
+      const { lane: of, room } = reserve();
+      return book.takeHanded(of, room, item, 0).map(({ id }) => id);
+    };
+    beforeEach(() => {
+      book.wake([A1], 0);
+      claim();
+    });
+
+    it('finds room in the lanes of its ledger of which everything due is claimed', () => {
+      book.wake([A2, B1], 0);
+      expect(kept()).toEqual(['a1:4']);
+      expect(kept()).toEqual([]); // It is kept already.
+    });
+
+    it('finds no more than it asks for, and than is left for the lanes that wait for their turn', () => {
+      expect(kept(1)).toEqual(['a1:1']);
+      book.release(book.get('a1')!, 1, 0);
+      book.wake([A2, B1, lane('b', 'b2'), lane('b', 'b3')], 0);
+      expect(kept()).toEqual(['a1:2']);
+      expect(book.capacity()).toBe(10);
+    });
+
+    it.each([
+      ['has more to claim', () => book.wake([A1], 0)],
+      ['keeps an order', () => (book.wake([A1], 0), claim({}, { isOrdered: true }))],
+      ['keeps a rate', () => (book.wake([A1], 0), claim({}, { rateLimit: 5 }), claim({}, { rateLimit: 5 }))],
+      ['is closed', () => (book.wake([A1], 0), claim({}, { isOpen: false }))],
+      ['is being given back', () => book.beginParking(0, true)],
+      ['is being claimed', () => (book.wake([A1], 0), book.takeClaims(4, 0))],
+    ])('finds none in a lane that %s', (_, happen) => {
+      happen();
+      expect(kept()).toEqual([]);
+    });
+
+    it('is in the air then, and the room that was kept is free again', () => {
+      expect(take(handed(['1', '2']))).toEqual(['1', '2']);
+      expect([book.inFlightCount, book.capacity()]).toEqual([2, 10]);
+      expect(kept()).toEqual(['a1:2']);
+    });
+
+    it('needs no look at the queue where nobody else has written to it since the last one', () => {
+      take(handed(['1']));
+      expect(take(handed(['2'], { gen: '3' }))).toEqual(['2']);
+      book.refresh([{ lane: A1, gen: '3' }], 0);
+      expect(taken()).toEqual([]);
+    });
+
+    it('makes the next claim read from the head where somebody has, or where not all was handed over', () => {
+      take(handed(['1'], { gen: '3' }));
+      expect(book.takeClaims(4, 0).claims).toMatchObject([{ lane: A1, after: null }]);
+      book.drop(book.get('a1')!);
+      book.wake([A1], 0);
+      claim();
+      take(handed(['2'], { isAll: false }));
+      expect(book.takeClaims(4, 0).claims).toMatchObject([{ lane: A1, after: null }]);
+    });
+
+    it('is sent once, though a claim met it before the publish was answered', () => {
+      const { lane: of, room } = reserve();
+      book.wake([A1], 0);
+      const { claims } = book.takeClaims(12, 0);
+      expect(claims).toEqual([]); // All its room is kept.
+      book.release(of, room, 0);
+      const again = book.reserve([LEDGER], 1, 0);
+      expect(again).toEqual([]); // It is hungry now.
+      claim();
+      const { lane: one, room: less } = book.reserve([LEDGER], 1, 0)[0]!;
+      book.wake([A1], 0);
+      claim({ a1: ['1'] });
+      finish(A1, '1');
+      expect(book.takeHanded(one, less, handed(['1']), 0)).toEqual([]);
+    });
+
+    it('goes nowhere when its lane was dropped meanwhile', () => {
+      const { lane: of, room } = reserve();
+      book.drop(of);
+      expect(book.takeHanded(of, room, handed(['1']), 0)).toEqual([]);
+      expect([book.inFlightCount, book.capacity()]).toEqual([0, 12]);
+    });
+
+    it('keeps its lane from being given back', () => {
+      reserve();
+      expect(book.beginParking(0, true)).toEqual([]);
     });
   });
 

@@ -1,7 +1,16 @@
-import type { Claim, LaneClaim, LaneState, QueuePosition } from '../deliveries/lane-queue.repository.js';
+import type { Tenant } from '../auth/caller.js';
+import type { HandedLane } from '../deliveries/hand-offs.js';
+import type {
+  Claim,
+  ClaimedDelivery,
+  LaneClaim,
+  LaneState,
+  QueuePosition,
+} from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
-import { EndpointPace, type PacedAttempt } from './endpoint-pace.js';
-import { laneKey, newLane, type Lane } from './lane.js';
+import type { PacedAttempt } from './endpoint-pace.js';
+import { laneKey, mayTake, type Lane } from './lane.js';
+import { LaneRegistry } from './lane-registry.js';
 import { LaneTurns } from './lane-turns.js';
 import { RateGate } from './rate-gate.js';
 import { TimeHeap } from './time-heap.js';
@@ -12,8 +21,6 @@ const UNSETTLED_FACTOR = 4;
 const IDLE_MS = 5_000;
 /** What is due sooner gets a timer; what is due later is found by the poll in time. */
 const TIMER_MS = 1_000;
-/** Paces of lanes given back that this process keeps for when it owns them again. */
-const REMEMBERED_PACES = 10_000;
 
 export interface BookLimits {
   /** Requests in the air. */
@@ -29,15 +36,16 @@ export interface BookLimits {
  * concurrency, its rate, its circuit and the order of its operations are exact without asking anyone.
  */
 export class LaneBook {
-  private readonly lanes = new Map<string, Lane>();
+  private readonly lanes: LaneRegistry;
   private readonly turns = new LaneTurns();
   private readonly dueSoon = new TimeHeap<Lane>();
-  /** Of lanes given back, oldest first. */
-  private readonly paces = new Map<string, Pick<Lane, 'pace' | 'revision'>>();
   inFlightCount = 0;
   private sendingCount = 0;
+  private reservedCount = 0;
 
-  constructor(private readonly limits: BookLimits) {}
+  constructor(private readonly limits: BookLimits) {
+    this.lanes = new LaneRegistry(limits.laneConcurrency);
+  }
 
   get size(): number {
     return this.lanes.size;
@@ -50,14 +58,15 @@ export class LaneBook {
   /** Lanes whose circuit is not closed. */
   openCircuits(nowMs: number): number {
     let count = 0;
-    for (const { pace } of this.lanes.values()) if (pace.stateAt(nowMs) !== 'closed') count += 1;
+    for (const { pace } of this.lanes.all()) if (pace.stateAt(nowMs) !== 'closed') count += 1;
     return count;
   }
 
   /** How many more may be claimed now. */
   capacity(): number {
     const { concurrency } = this.limits;
-    return Math.min(concurrency - this.sendingCount, concurrency * UNSETTLED_FACTOR - this.inFlightCount);
+    const room = Math.min(concurrency - this.sendingCount, concurrency * UNSETTLED_FACTOR - this.inFlightCount);
+    return room - this.reservedCount;
   }
 
   /** What is in the air for the lanes of these claims. */
@@ -68,7 +77,7 @@ export class LaneBook {
   /** There may be work on these lanes, behind what was claimed of them. */
   wake(ids: readonly LaneId[], nowMs: number): void {
     for (const id of ids) {
-      const lane = this.lanes.get(laneKey(id)) ?? this.add(id, nowMs);
+      const lane = this.lanes.get(laneKey(id)) ?? this.lanes.add(id, nowMs);
       lane.isOpen = true;
       this.feed(lane);
     }
@@ -85,18 +94,15 @@ export class LaneBook {
       lane.isOpen = true;
       this.feed(lane);
     }
-    for (const lane of this.lanes.values()) {
+    for (const lane of this.lanes.all()) {
       if (lane.nextDueMs !== null && lane.nextDueMs <= nowMs) this.becomeDue(lane);
     }
   }
 
   /** The endpoint was changed: what was learnt of its receiver may be true no more. */
   forgetPace(id: LaneId): void {
-    this.paces.delete(laneKey(id));
-    const lane = this.lanes.get(laneKey(id));
-    if (lane === undefined) return;
-    lane.pace = new EndpointPace(this.limits.laneConcurrency);
-    this.turns.release(lane);
+    const lane = this.lanes.forgetPace(id);
+    if (lane !== undefined) this.turns.release(lane);
   }
 
   /**
@@ -132,11 +138,11 @@ export class LaneBook {
   /** How much may be claimed of it; with none because of the time, it is held until there may be. */
   private roomOf(lane: Lane, nowMs: number): number {
     const { laneConcurrency } = this.limits;
-    const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size;
+    const unsettledRoom = laneConcurrency * UNSETTLED_FACTOR - lane.inFlight.size - lane.reserved;
     const rateRoom = lane.rate?.available(nowMs) ?? Infinity;
     const waitMs = Math.max(lane.pace.waitMs(nowMs), rateRoom > 0 ? 0 : lane.rate!.waitMs());
     if (waitMs > 0 && lane.isOwned) this.turns.hold(lane, nowMs + waitMs);
-    return waitMs > 0 ? 0 : Math.min(lane.pace.room(nowMs, lane.sending), unsettledRoom, rateRoom);
+    return waitMs > 0 ? 0 : Math.min(lane.pace.room(nowMs, lane.sending + lane.reserved), unsettledRoom, rateRoom);
   }
 
   private beginClaim(lane: Lane, room: number): LaneClaim {
@@ -158,12 +164,7 @@ export class LaneBook {
       const lane = this.lanes.get(laneKey(delivery.lane))!;
       const { count, last } = found.get(lane.key) ?? { count: 0, last: delivery };
       found.set(lane.key, { count: count + 1, last: isBefore(last, delivery) ? delivery : last });
-      if (lane.inFlight.has(delivery.id)) return false;
-      lane.inFlight.add(delivery.id);
-      this.inFlightCount += 1;
-      lane.sending += 1;
-      this.sendingCount += 1;
-      return true;
+      return this.beginSend(lane, delivery);
     });
     const states = new Map(claim.lanes.map((state) => [laneKey(state.lane), state]));
     for (const wanted of claims) {
@@ -177,6 +178,71 @@ export class LaneBook {
       else this.applyState(lane, wanted, state, found.get(key) ?? { count: 0, last: null }, nowMs);
     }
     return deliveries;
+  }
+
+  /** False: it is in the air already, or was so when its lane's publish was on the way. */
+  private beginSend(lane: Lane, { id }: ClaimedDelivery): boolean {
+    if (lane.inFlight.has(id)) return false;
+    if (lane.reserved > 0) lane.claimedMeanwhile.add(id);
+    lane.inFlight.add(id);
+    this.inFlightCount += 1;
+    lane.sending += 1;
+    this.sendingCount += 1;
+    return true;
+  }
+
+  /**
+   * Keeps room for a publish in lanes of these ledgers of which everything due is claimed, in fair shares with the lanes
+   * that wait for their turn: for at most `most` deliveries each, until `takeHanded` or `release`.
+   */
+  reserve(ledgers: readonly Tenant[], most: number, nowMs: number): { lane: Lane; room: number }[] {
+    const ready: Lane[] = [];
+    for (const ledger of ledgers) {
+      for (const lane of this.lanes.ofLedger(ledger)) if (mayTake(lane, nowMs)) ready.push(lane);
+    }
+    const { claimLanes } = this.limits;
+    const share = Math.floor(this.capacity() / Math.max(1, ready.length + this.turns.count(claimLanes)));
+    const reserved = ready
+      .slice(0, claimLanes)
+      .map((lane) => ({ lane, room: Math.min(this.roomOf(lane, nowMs), share, most) }))
+      .filter(({ room }) => room > 0);
+    for (const { lane, room } of reserved) {
+      lane.reserved = room;
+      this.reservedCount += room;
+    }
+    return reserved;
+  }
+
+  /** Takes in what a publish handed over to a lane that kept `room` for it; returns what is to be sent. */
+  takeHanded(lane: Lane, room: number, { gen, deliveries, isAll }: HandedLane, nowMs: number): ClaimedDelivery[] {
+    const isKnown = deliveries.filter(({ id }) => lane.claimedMeanwhile.has(id));
+    this.release(lane, room, nowMs);
+    if (!this.lanes.has(lane)) return [];
+    lane.idleSinceMs = nowMs;
+    const fresh = deliveries.filter((delivery) => !isKnown.includes(delivery) && this.beginSend(lane, delivery));
+    // Nobody else has written to its queue since the last look, and all of this is in the air: nothing is to be looked for.
+    if (isAll && lane.gen === String(BigInt(gen) - 1n)) {
+      lane.gen = gen;
+      const last = deliveries.at(-1)!;
+      if (lane.position === null || isBefore(lane.position, last)) {
+        lane.position = { dueAtMs: last.dueAtMs, id: last.id };
+      }
+    } else this.lookAgain(lane);
+    return fresh;
+  }
+
+  /** The room that `reserve` kept is free again. */
+  release(lane: Lane, room: number, nowMs: number): void {
+    this.reservedCount -= room;
+    lane.reserved = 0;
+    lane.claimedMeanwhile.clear();
+    if (lane.pace.waitMs(nowMs) === 0) this.queueTurn(lane);
+  }
+
+  /** There may be anything in its queue. */
+  lookAgain(lane: Lane): void {
+    lane.mustReadHead = true;
+    this.feed(lane);
   }
 
   private applyState(
@@ -266,7 +332,7 @@ export class LaneBook {
 
   /** Owned lanes with nothing to do now, to be given back: from here to `endParking` nothing is claimed of them. */
   beginParking(nowMs: number, evenFresh = false): Lane[] {
-    const lanes = [...this.lanes.values()].filter((lane) => this.isIdle(lane, nowMs, evenFresh));
+    const lanes = this.lanes.all().filter((lane) => this.isIdle(lane, nowMs, evenFresh));
     for (const lane of lanes) lane.isParking = true;
     return lanes;
   }
@@ -274,43 +340,28 @@ export class LaneBook {
   /** The lane is gone where `isParked`, unless work came meanwhile: then it is to be taken anew. */
   endParking(lane: Lane, isParked: boolean): void {
     lane.isParking = false;
-    if (!isParked || this.lanes.get(lane.key) !== lane) return;
+    if (!isParked || !this.lanes.has(lane)) return;
     const hasTurn = this.turns.has(lane) && lane.isOpen;
-    this.rememberPace(lane);
+    this.lanes.rememberPace(lane);
     this.drop(lane);
     if (hasTurn) this.wake([lane.id], lane.idleSinceMs);
   }
 
   private isIdle(lane: Lane, nowMs: number, evenFresh: boolean): boolean {
-    if (!lane.isOwned || lane.inFlight.size > 0 || lane.isClaiming || lane.isParking) return false;
+    if (!lane.isOwned || lane.inFlight.size > 0 || lane.isClaiming || lane.isParking || lane.reserved > 0) return false;
     if (evenFresh || !lane.isOpen) return true;
     return !this.turns.has(lane) && nowMs - lane.idleSinceMs >= IDLE_MS;
   }
 
   drop(lane: Lane): void {
-    this.lanes.delete(lane.key);
+    this.lanes.drop(lane);
     this.turns.end(lane);
     this.inFlightCount -= lane.inFlight.size;
     lane.inFlight.clear();
   }
 
   clear(): void {
-    for (const lane of [...this.lanes.values()]) this.drop(lane);
-  }
-
-  private add(id: LaneId, nowMs: number): Lane {
-    const key = laneKey(id);
-    const known = this.paces.get(key);
-    this.paces.delete(key);
-    const lane = newLane(id, known?.pace ?? new EndpointPace(this.limits.laneConcurrency), nowMs);
-    lane.revision = known?.revision ?? null;
-    this.lanes.set(key, lane);
-    return lane;
-  }
-
-  private rememberPace({ key, pace, revision }: Lane): void {
-    this.paces.set(key, { pace, revision });
-    if (this.paces.size > REMEMBERED_PACES) this.paces.delete(this.paces.keys().next().value!);
+    for (const lane of this.lanes.all()) this.drop(lane);
   }
 
   private feed(lane: Lane): void {
@@ -319,7 +370,7 @@ export class LaneBook {
   }
 
   private queueTurn(lane: Lane): void {
-    const isDropped = this.lanes.get(lane.key) !== lane; // What was in the air for it has ended.
+    const isDropped = !this.lanes.has(lane); // What was in the air for it has ended.
     if (lane.isHungry && lane.isOpen && !isDropped) this.turns.queue(lane);
   }
 

@@ -37,6 +37,10 @@ export interface Lane {
   readonly inFlight: Set<string>;
   /** Of those, the ones whose request has not ended. */
   sending: number;
+  /** Room kept for a publish that is under way. */
+  reserved: number;
+  /** What was claimed of it meanwhile, and may be handed over by that publish, too. */
+  readonly claimedMeanwhile: Set<string>;
   rateLimit: number | null;
   rate: RateGate | null;
   /** The endpoint's revision that `pace` was learnt under; null: not known yet. */
@@ -67,6 +71,8 @@ export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
     idleSinceMs: nowMs,
     inFlight: new Set(),
     sending: 0,
+    reserved: 0,
+    claimedMeanwhile: new Set(),
     rateLimit: null,
     rate: null,
     revision: null,
@@ -77,4 +83,11 @@ export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
 
 export function laneKey(id: LaneId): string {
   return id[2];
+}
+
+/** Whether everything due of it is claimed, so that what comes next may go out at once. */
+export function mayTake(lane: Lane, nowMs: number): boolean {
+  const isSettled = lane.isOwned && lane.isOpen && !lane.isClaiming && !lane.isParking && lane.reserved === 0;
+  const isDrained = !lane.isHungry && !lane.mustReadHead && lane.heldUntilMs === null;
+  return isSettled && isDrained && !lane.isOrdered && lane.rate === null && lane.pace.waitMs(nowMs) === 0;
 }

@@ -59,7 +59,7 @@ export class Settler {
   }
 
   /**
-   * The answer to this batch's claim was lost, so nothing of it will be sent; whether it was recorded nobody knows. It may
+   * The answer to this batch's claim (or publish) was lost, so nothing of it will be sent; whether it was recorded nobody knows. It may
    * be later, for a backend whose client is gone ends what it is doing. So every settle from now on clears it.
    */
   forget(batch: number): void {

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { InboxRefusals, type RefusedRow } from './inbox-refusals.js';
 import { InboxRepository, type InboxEvent } from './inbox.repository.js';
-import type { PublishReceipt } from './ingest.repository.js';
 import { EventPublisher } from './publisher.js';
 
 /** Each may have 256 KiB, and all of them are in memory at once. */
@@ -18,7 +18,7 @@ export interface InboxRun {
   readonly published: number;
   readonly refused: number;
   /** The lanes to wake, now that all is committed. */
-  readonly lanes: PublishReceipt['lanes'];
+  readonly lanes: readonly LaneId[];
 }
 
 const NOTHING: InboxRun = { published: 0, refused: 0, lanes: [] };
@@ -56,7 +56,11 @@ export class InboxDrain {
         const published = rows.filter((_, index) => outcomes[index]!.kind !== 'refused').map((row) => row.position);
         await this.repository.remove(published, manager);
         await this.refusals.keep(refused, manager);
-        return { published: published.length, refused: refused.length, lanes: receipt?.lanes ?? [] };
+        return {
+          published: published.length,
+          refused: refused.length,
+          lanes: receipt?.lanes.map(({ lane }) => lane) ?? [],
+        };
       });
     } catch (error) {
       if (rows.length === 0 || !DATA_SQLSTATES.test(String((error as { code?: unknown }).code))) throw error;

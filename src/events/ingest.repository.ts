@@ -4,6 +4,7 @@ import type { Mode, Tenant } from '../auth/caller.js';
 import { uuidFrom } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
 import { type ParameterType, parameterList } from '../database/binary-parameters.js';
+import type { LaneId } from '../deliveries/lane-signals.js';
 import {
   ledgerKey,
   objectKey,
@@ -28,7 +29,35 @@ export interface PublishReceipt {
   /** Per ledger: its sequence before this call and the millisecond of the new ids. */
   readonly ledgers: readonly (readonly [lastSequenceBefore: number, ms: number])[];
   /** The lanes that got deliveries to send. */
-  readonly lanes: readonly (readonly [accountId: string, mode: Mode, endpointId: string])[];
+  readonly lanes: readonly PlannedLane[];
+}
+
+export interface PlannedLane {
+  readonly lane: LaneId;
+  /** Its generation after this. */
+  readonly gen: string;
+  /** The endpoint's revision. */
+  readonly revision: number;
+  /** How many deliveries were planned for it. */
+  readonly planned: number;
+  /** The first of their ids: those that the offer of the call took. */
+  readonly handed: readonly string[];
+}
+
+type LaneTuple = [
+  accountId: string,
+  mode: Mode,
+  endpointId: string,
+  gen: string,
+  revision: number,
+  planned: number,
+  handed: string[],
+];
+
+interface ReceiptRow {
+  readonly conflict: boolean;
+  readonly ledgers: PublishReceipt['ledgers'];
+  readonly lanes: readonly LaneTuple[];
 }
 
 const SNAPSHOT_TYPES: readonly ParameterType[] = [
@@ -143,13 +172,9 @@ export class IngestRepository {
    */
   async publish(values: PublishArguments, manager?: EntityManager): Promise<PublishReceipt | null> {
     try {
-      const [row] = await this.database.rows<{ receipt: PublishReceipt & { conflict: boolean } }>(
-        PUBLISH_EVENTS,
-        values,
-        manager,
-      );
-      const { receipt } = row!;
-      return receipt.conflict ? null : receipt;
+      const [row] = await this.database.rows<{ receipt: ReceiptRow }>(PUBLISH_EVENTS, values, manager);
+      const { conflict, ledgers, lanes } = row!.receipt;
+      return conflict ? null : { ledgers, lanes: lanes.map(toPlannedLane) };
     } catch (error) {
       if (isKeyAnswered(error)) return null;
       throw error;
@@ -165,6 +190,10 @@ export class IngestRepository {
     ]);
     return new Map(rows.map((row) => [row.id, row.body]));
   }
+}
+
+function toPlannedLane([accountId, mode, endpointId, gen, revision, planned, handed]: LaneTuple): PlannedLane {
+  return { lane: [accountId, mode, endpointId], gen, revision, planned, handed };
 }
 
 function tenantColumns(tenants: readonly Tenant[]): [string[], string[]] {

@@ -1,8 +1,9 @@
-import { typeIdTail } from '../common/ids.js';
+import { NIL_ACCOUNT, typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
 import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
+import type { HandOffOffer } from '../deliveries/hand-offs.js';
 import { eventLog } from './event-log.js';
 import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
 import { operationStatsChanges } from './stats/operation-stats-changes.js';
@@ -27,6 +28,7 @@ const STATS_TYPES = [
 const REQUEST_TYPES = [
   ...(['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]'] as const),
 ] as const;
+const HAND_OFF_TYPES = ['uuid', 'bigint', 'uuid[]', 'integer[]'] as const;
 const TYPES: readonly ParameterType[] = [
   'bigint',
   ...LEDGER_TYPES,
@@ -34,6 +36,7 @@ const TYPES: readonly ParameterType[] = [
   ...OPERATION_TYPES,
   ...STATS_TYPES,
   ...REQUEST_TYPES,
+  ...HAND_OFF_TYPES,
   'text',
 ];
 
@@ -44,8 +47,8 @@ export const PUBLISH_EVENTS: Statement = {
   types: TYPES,
 };
 
-/** Lays a plan out as the parallel arrays that publish_events takes. */
-export function publishArguments(plan: PublishPlan): PublishArguments {
+/** Lays a plan out as the parallel arrays that publish_events takes. `offer`: who takes deliveries of it at once. */
+export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null = null): PublishArguments {
   const { ledgers, events, requests } = plan;
   const logs = events.map((planned) => eventLog(planned, plan.nowMs));
   const snapshots = events.map((planned) => planned.applied?.snapshot ?? null);
@@ -123,6 +126,10 @@ export function publishArguments(plan: PublishPlan): PublishArguments {
     stats.map((change) => String(change.amount)),
 
     ...requestColumns(requests),
+    offer?.token ?? NIL_ACCOUNT,
+    offer?.batch ?? 0,
+    (offer?.lanes ?? []).map(({ lane }) => lane[2]),
+    (offer?.lanes ?? []).map(({ room }) => room),
     notification(plan),
   ];
 }

@@ -2,12 +2,16 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { after, CommitTurns } from '../common/commit-turns.js';
+import { Clock } from '../common/clock.js';
 import { Activity } from '../common/metrics/activity.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { isRefusedValue, isTransient } from '../database/sql-errors.js';
+import { HandOffs } from '../deliveries/hand-offs.js';
 import { LaneSignals } from '../deliveries/lane-signals.js';
+import { handedLanes, lanesToWake } from './handed-deliveries.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
+import { IngestMemory } from './ingest-memory.js';
 import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
 import { publishArguments, writesNothing } from './publish-arguments.js';
 import { assembleBody, planPublish, type PlannedOutcome, type PublishPlan } from './publish-plan.js';
@@ -34,12 +38,13 @@ interface WaitingUnit {
 
 /**
  * Group commit: what arrives while a commit is under way goes together into the next one. A ledger is in one flush of
- * this process at a time, so only other processes can move it between a flush's read and its write; a flush that meets
- * such a change is done again under the ledgers' locks, and then nothing can move.
+ * this process at a time, so only other processes can move it between a flush's read, or what this process remembers,
+ * and its write; a flush that meets such a change is done again, at last under the ledgers' locks, and then nothing can move.
  */
 @Injectable()
 export class EventPublisher implements OnApplicationShutdown {
   private waiting: WaitingUnit[] = [];
+  private readonly memory = new IngestMemory();
   private readonly busyLedgers = new Set<string>();
   private readonly turns = new CommitTurns(after, () => this.startFlushes());
   private scheduled = false;
@@ -49,8 +54,10 @@ export class EventPublisher implements OnApplicationShutdown {
     private readonly repository: IngestRepository,
     private readonly database: Database,
     private readonly lanes: LaneSignals,
+    private readonly handOffs: HandOffs,
     private readonly config: AppConfig,
     private readonly activity: Activity,
+    private readonly clock: Clock,
   ) {}
 
   /** Resolves once the unit's events are committed; rejects when that cannot be said. */
@@ -129,7 +136,7 @@ export class EventPublisher implements OnApplicationShutdown {
     if (written === null) return;
     const { plan, receipt } = written;
     if (receipt !== null) this.activity.add('events', plan.events.length);
-    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(receipt.lanes);
+    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(lanesToWake(receipt.lanes));
     const bodies = await this.readBodies(plan, receipt !== null);
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;
@@ -168,16 +175,48 @@ export class EventPublisher implements OnApplicationShutdown {
   }
 
   private async write(units: PublishUnit[]): Promise<WrittenPlan> {
+    const written = (await this.writeGuessed(units)) ?? (await this.writeRead(units));
+    if (written.receipt !== null) this.memory.remember(written.plan);
+    return written;
+  }
+
+  /** From what this process remembers, without reading first; null: that cannot be, or was wrong. */
+  private async writeGuessed(units: PublishUnit[]): Promise<WrittenPlan | null> {
+    const snapshot = this.memory.guess(snapshotRequest(units), this.clock.now().getTime());
+    if (snapshot === null) return null;
+    const plan = planPublish(units, snapshot);
+    // What is refused is refused for what the database says.
+    if (refusesAny(plan) || writesNothing(plan) || touchesExpiring(plan, this.config.retentionDays)) return null;
+    const receipt = await this.writeUnlocked(plan);
+    if (receipt === null) this.memory.guessedWrong();
+    else this.memory.guessedRight();
+    return receipt && { plan, receipt };
+  }
+
+  private async writeRead(units: PublishUnit[]): Promise<WrittenPlan> {
     const plan = planPublish(units, await this.repository.readSnapshot(snapshotRequest(units)));
     if (writesNothing(plan)) return { plan, receipt: null };
     if (touchesExpiring(plan, this.config.retentionDays)) return this.writeLocked(units);
+    const receipt = await this.writeUnlocked(plan);
+    return receipt === null ? this.writeLocked(units) : { plan, receipt };
+  }
+
+  /** With deliveries handed over to the dispatcher of this process, where it has room. Null: it has to be done again. */
+  private async writeUnlocked(plan: PublishPlan): Promise<PublishReceipt | null> {
+    const tenants = plan.ledgers.map(({ tenant }) => tenant);
+    const offer = this.handOffs.offer(tenants, plan.events.length);
+    let receipt: PublishReceipt | null = null;
     try {
-      const receipt = await this.repository.publish(publishArguments(plan));
-      if (receipt !== null) return { plan, receipt };
+      receipt = await this.repository.publish(publishArguments(plan, offer));
     } catch (error) {
-      if (!isTransient(error)) throw error;
+      offer?.abandon();
+      this.memory.forget(plan);
+      if (isTransient(error)) return null;
+      throw error;
     }
-    return this.writeLocked(units);
+    if (receipt === null) offer?.decline();
+    else offer?.accept(handedLanes(plan, receipt));
+    return receipt;
   }
 
   /** Under the ledgers' locks only an idempotency key can still get its answer from elsewhere, and only once. */
@@ -211,6 +250,10 @@ function ledgersOf(unit: PublishUnit): string[] {
   const ledgers = new Set<string>();
   for (const item of unit.items) if (!(item instanceof AppError)) ledgers.add(ledgerKey(item.tenant));
   return [...ledgers];
+}
+
+function refusesAny({ units }: PublishPlan): boolean {
+  return units.some((unit) => unit?.outcomes.some(({ kind }) => kind === 'refused'));
 }
 
 function storedEvents(plan: PublishPlan): { tenant: { accountId: string; mode: 'test' | 'live' }; eventId: string }[] {

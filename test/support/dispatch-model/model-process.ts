@@ -169,6 +169,7 @@ export class ModelProcess {
         await this.call(() => queue.failUnsendable([id]));
       },
       onClaim: () => undefined,
+      onHandOff: () => undefined,
       onAttempt: ({ id }, _result, { number }) => this.world.countAttempt(id, number),
       onDead: ([, , endpointId], reason) => {
         if (reason === 'gone') void this.call(() => queue.disable(endpointId)).catch(() => undefined);

@@ -1,0 +1,121 @@
+import { decodeId, encodeId } from '../src/common/ids.js';
+import { Metrics } from '../src/common/metrics/metrics.js';
+import { deliveryWhen, isEnded, makeEndpoint, startSending } from './support/deliveries.js';
+import { operationEvent, publish, publishNew, type PublishedEvent } from './support/publishing.js';
+import { Receiver } from './support/receiver.js';
+import { type MadeAccount, type Service, until } from './support/service.js';
+
+describe('a publish in the process that owns the lane', () => {
+  let service: Service;
+  let receiver: Receiver;
+  let account: MadeAccount;
+  let key: string;
+  let endpointId: string;
+  beforeAll(async () => {
+    [service, receiver] = await Promise.all([startSending(), Receiver.start()]);
+  });
+  beforeEach(async () => {
+    receiver.arrivals.length = 0;
+    receiver.answer = () => ({});
+    account = await service.makeAccount();
+    key = account.test.secretKey;
+    endpointId = (await makeEndpoint(service, key, { url: receiver.url() })).id;
+  });
+  afterEach(() => service.suspend(account.id));
+  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+
+  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
+  const handedOver = async () => {
+    const { values } = await service.app
+      .get(Metrics)
+      .registry.getSingleMetric('dispatcher_handed_deliveries_total')!
+      .get();
+    return values[0]!.value;
+  };
+  const records = async () =>
+    (await rows<{ ids: string[] }>('SELECT delivery_ids AS ids FROM signalpost.claimed_batches')).flatMap(
+      ({ ids }) => ids,
+    );
+  const settled = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
+  let operations = 0;
+  const publishOne = () => publishNew(service, key, operationEvent('collect.pending', `col_${(operations += 1)}`));
+  /** Publishes until one is handed over: from then on the lane is this process's and has nothing else to do. */
+  const publishUntilHandedOver = async (hooks?: {
+    before: () => void;
+    otherwise: () => void;
+  }): Promise<PublishedEvent> => {
+    for (;;) {
+      const before = await handedOver();
+      hooks?.before();
+      const event = await publishOne();
+      if ((await handedOver()) > before) return event;
+      hooks?.otherwise();
+      await settled(event);
+    }
+  };
+
+  it('hands its deliveries over, with the bytes that are stored', async () => {
+    const { id } = await publishUntilHandedOver();
+    await receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === id));
+    const stored = await service.call('get', `/v1/events/${id}`, { key }).expect(200);
+    const arrival = receiver.arrivals.find(({ eventId }) => eventId === id)!;
+    expect(arrival.body).toBe(stored.text);
+    expect(await settled({ id })).toMatchObject({ status: 'succeeded', attempt_count: 1, endpoint_id: endpointId });
+    expect(receiver.arrivals.filter(({ eventId }) => eventId === id)).toHaveLength(1);
+  });
+
+  it('has them recorded as in the air, as a claim does, until they are settled', async () => {
+    let open: () => void = () => undefined;
+    const event = await publishUntilHandedOver({
+      before: () => {
+        const gate = new Promise<void>((resolve) => (open = resolve));
+        receiver.answer = () => ({ after: gate });
+      },
+      otherwise: () => open(),
+    });
+    await receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === event.id));
+    const [delivery] = await rows<{ id: string }>('SELECT id FROM signalpost.pending_deliveries WHERE event_id = $1', [
+      decodeId('evt', event.id),
+    ]);
+    expect(await records()).toContain(delivery!.id);
+    const { body } = await service.call('get', `/v1/deliveries/${encodeId('del', delivery!.id)}`, { key }).expect(200);
+    expect(body).toMatchObject({ status: 'pending', in_flight: true });
+    open();
+    await settled(event);
+    await until(async () => !(await records()).includes(delivery!.id));
+  });
+
+  it.each([
+    ['is ordered since', `UPDATE signalpost.webhook_endpoints SET ordering = 'operation' WHERE id = $1`],
+    ['has a rate since', `UPDATE signalpost.webhook_endpoints SET rate_limit = 500 WHERE id = $1`],
+    ['is another process’s since', `UPDATE signalpost.lanes SET owner = gen_random_uuid() WHERE endpoint_id = $1`],
+  ])('hands over nothing of a lane that %s, though it has not heard of it', async (_, change) => {
+    await settled(await publishUntilHandedOver());
+    await rows(change, [decodeId('we', endpointId)]);
+    const before = await handedOver();
+    const event = await publishOne();
+    expect(await handedOver()).toBe(before);
+    await settled(event);
+    expect(receiver.arrivals.filter(({ eventId }) => eventId === event.id)).toHaveLength(1);
+  });
+
+  it('hands over nothing for an account that is suspended since, though it has not heard of it', async () => {
+    await settled(await publishUntilHandedOver());
+    await rows(`UPDATE signalpost.accounts SET status = 'suspended' WHERE id = $1`, [decodeId('acct', account.id)]);
+    const before = await handedOver();
+    await publish(service, key, operationEvent('collect.pending', 'col_late')).expect(201);
+    expect(await handedOver()).toBe(before);
+  });
+
+  it('hands over as much as the endpoint may be sent at once, and the rest is claimed', async () => {
+    await settled(await publishUntilHandedOver());
+    const before = await handedOver();
+    const events = Array.from({ length: 100 }, (__, index) => operationEvent('collect.pending', `many_${index}`));
+    const { body } = await service.call('post', '/v1/events/batch', { key, body: { events } }).expect(200);
+    const handed = (await handedOver()) - before;
+    expect(handed).toBeGreaterThan(0);
+    expect(handed).toBeLessThan(100);
+    for (const { event } of body.results as { event: { id: string } }[]) await settled(event);
+    expect(new Set(receiver.arrivals.map(({ eventId }) => eventId)).size).toBe(receiver.arrivals.length);
+  });
+});
