@@ -118,7 +118,7 @@ export class DispatchSession {
       decline: () => end(false),
       abandon: () => {
         end(true);
-        this.settler.forget(batch);
+        if (!this.abort.signal.aborted) this.settler.forget(batch);
       },
     };
   }
