@@ -5,7 +5,8 @@ import { AccountChanges } from '../accounts/account-changes.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
 import type { Caller } from './caller.js';
-import { Authenticator, type Presented } from './verification/authenticator.js';
+import { Authenticator } from './verification/authenticator.js';
+import type { Presented } from './verification/presented-key.js';
 
 const TICK_MS = 500;
 

@@ -10,6 +10,7 @@ import { Authenticator } from './authenticator.js';
 import type { Credential } from './credential.js';
 import { KeyFingerprints } from './key-fingerprints.js';
 import { KeyVerifier } from './key-verifier.js';
+import type { Presented } from './presented-key.js';
 import type { SecretHasher } from './secret-hasher.js';
 import type { StoredKey, StoredKeyRepository } from './stored-key.repository.js';
 
@@ -92,6 +93,10 @@ class Path {
     } catch (error) {
       return (error as AppError).code;
     }
+  }
+
+  async judge(presented: Presented): Promise<Credential> {
+    return this.authenticator.authenticate(presented);
   }
 
   isSynchronous(key: string): boolean {
@@ -233,6 +238,17 @@ describe('What is remembered', () => {
       expect(path.argon2Runs).toBe(1);
     },
   );
+
+  it('what was presented once is judged anew each time, as a key may end while a body is read', async () => {
+    const path = new Path();
+    const key = makeApiKey('secret', 'live');
+    path.store(key);
+    const presented = { authorization: `Bearer ${key}`, ip: '203.0.113.9', origin: undefined };
+    await path.judge(presented);
+    path.store(key, { revoked: true });
+    path.change(ACCOUNT);
+    await expect(path.judge(presented)).rejects.toMatchObject({ code: 'api_key_revoked' });
+  });
 
   it('a look-up that began before a change is not remembered after it', async () => {
     const path = new Path();

@@ -2,22 +2,13 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
 import { Clock } from '../../common/clock.js';
 import { RepeatedWarning } from '../../common/repeated-warning.js';
-import { parseApiKey } from '../api-key.js';
 import type { AuthenticatedRequest } from '../authenticated-request.js';
 import { RateLimits, TOO_MANY_FAILURES } from '../limits/rate-limits.js';
 import { AdminKeyVerifier } from './admin-key-verifier.js';
 import type { Credential } from './credential.js';
 import { KeyVerifier } from './key-verifier.js';
+import { type Presented, readPresentedKey } from './presented-key.js';
 import { assertUsable, type VerifiedKey } from './verified-key.js';
-
-/** What authenticating reads of a request. */
-export interface Presented {
-  readonly authorization: string | undefined;
-  readonly origin: string | undefined;
-  readonly ip: string;
-  /** Told as soon as the key proved right, though it may be refused yet: whose log its refusal belongs to. */
-  readonly onProved?: (credential: Credential) => void;
-}
 
 // Made once: a flood of bad keys is told nothing else, and an error's stack costs more than all that was checked.
 const MISSING_KEY = new AppError('missing_api_key', undefined, { headers: challenge() });
@@ -43,16 +34,13 @@ export class Authenticator {
    * wrong keys too fast, it is only counted, and a warning tells of them all.
    */
   authenticateRequest(request: AuthenticatedRequest): Credential | Promise<Credential> {
-    const { authorization, origin } = request.headers;
-    const onProved = (proved: Credential): void => {
-      request.credential = proved;
-    };
+    request.presented ??= presentedBy(request);
     const refuse = (error: unknown): never => {
       if (error === TOO_MANY_FAILURES) this.onlyCount(request);
       throw error;
     };
     try {
-      const credential = this.authenticate({ authorization, origin, ip: request.ip, onProved });
+      const credential = this.authenticate(request.presented);
       return credential instanceof Promise ? credential.catch(refuse) : credential;
     } catch (error) {
       return refuse(error);
@@ -65,24 +53,23 @@ export class Authenticator {
    * @throws AppError `missing_api_key`, `invalid_api_key`, what `assertUsable` throws, `rate_limited`, `unavailable`.
    */
   authenticate(presented: Presented): Credential | Promise<Credential> {
-    const key = bearerToken(presented.authorization);
-    if (key.startsWith('ak_')) {
-      const name = this.adminKeys.nameOf(key);
+    const text = bearerToken(presented.authorization);
+    if (text.startsWith('ak_')) {
+      const name = this.adminKeys.nameOf(text);
       if (name === null) return this.refuse(presented.ip);
       const credential: Credential = { kind: 'admin', name };
       presented.onProved?.(credential);
       return credential;
     }
-    const parsed = parseApiKey(key);
-    if (!parsed) return this.refuse(presented.ip);
-    const cacheKey = this.keys.cacheKey(key);
-    const remembered = this.keys.recall(cacheKey);
+    const key = (presented.key ??= readPresentedKey(text));
+    if (!key) return this.refuse(presented.ip);
+    const remembered = this.keys.recall(key);
     if (remembered) return this.usable(remembered, presented);
-    if (this.keys.wasRefused(cacheKey)) return this.refuse(presented.ip);
+    if (this.keys.wasRefused(key)) return this.refuse(presented.ip);
     // A good key that was proved here before passes however many bad ones its address has sent.
-    if (!this.keys.wasProven(cacheKey)) this.limits.assertMayAuthenticate(presented.ip);
+    if (!this.keys.wasProven(key)) this.limits.assertMayAuthenticate(presented.ip);
     return this.keys
-      .prove(key, parsed, cacheKey)
+      .prove(key)
       .then((verified) => (verified ? this.usable(verified, presented) : this.refuse(presented.ip)));
   }
 
@@ -101,6 +88,14 @@ export class Authenticator {
     this.limits.countFailedAuthentication(ip);
     throw INVALID_KEY;
   }
+}
+
+function presentedBy(request: AuthenticatedRequest): Presented {
+  const { authorization, origin } = request.headers;
+  const onProved = (proved: Credential): void => {
+    request.credential = proved;
+  };
+  return { authorization, origin, ip: request.ip, onProved };
 }
 
 function bearerToken(authorization: string | undefined): string {

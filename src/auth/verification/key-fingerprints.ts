@@ -8,7 +8,7 @@ export interface PepperedHmac {
   readonly hmac: Buffer;
 }
 
-/** The peppers of `KEY_PEPPERS`: the first one writes and names cache entries, all of them verify. */
+/** The peppers of `KEY_PEPPERS`: the first one writes, all of them verify. */
 @Injectable()
 export class KeyFingerprints {
   private readonly logger = new Logger(KeyFingerprints.name);
@@ -22,11 +22,6 @@ export class KeyFingerprints {
     const [first] = this.peppers;
     if (!first) throw new Error('KEY_PEPPERS is empty.');
     [this.writingPepperId, this.writingPepper] = first;
-  }
-
-  /** The name under which this process remembers a key; the key itself is never kept. */
-  cacheKey(key: string): string {
-    return createHmac('sha256', this.writingPepper).update(key).digest('base64');
   }
 
   make(key: string): PepperedHmac {

@@ -3,8 +3,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AccountBoundCache } from '../../accounts/account-bound-cache.js';
 import { AccountChanges } from '../../accounts/account-changes.js';
 import { Clock } from '../../common/clock.js';
-import type { ParsedApiKey } from '../api-key.js';
 import { KeyFingerprints } from './key-fingerprints.js';
+import type { PresentedKey } from './presented-key.js';
 import { RefusedKeys } from './refused-keys.js';
 import { SecretHasher } from './secret-hasher.js';
 import { type StoredKey, StoredKeyRepository } from './stored-key.repository.js';
@@ -40,46 +40,43 @@ export class KeyVerifier {
     });
   }
 
-  cacheKey(key: string): string {
-    return this.fingerprints.cacheKey(key);
-  }
-
-  /** The proof remembered under `cacheKey`, without any I/O. */
-  recall(cacheKey: string): VerifiedKey | undefined {
+  /** The proof remembered of the key, without any I/O. */
+  recall({ cacheKey }: PresentedKey): VerifiedKey | undefined {
     return this.cache.get(cacheKey, this.clock.monotonicMs());
   }
 
   /** Whether the key was looked up within the last minute, and is none. */
-  wasRefused(cacheKey: string): boolean {
+  wasRefused({ cacheKey }: PresentedKey): boolean {
     return this.refused.has(cacheKey, this.clock.monotonicMs());
   }
 
   /** Whether this process ever proved the key, however long ago: no stranger holds it. */
-  wasProven(cacheKey: string): boolean {
+  wasProven({ cacheKey }: PresentedKey): boolean {
     return this.proven.has(cacheKey);
   }
 
   /** Looks the key up and proves its secret; null when it is unknown or wrong. Simultaneous calls share one look-up. */
-  prove(key: string, parsed: ParsedApiKey, cacheKey: string): Promise<VerifiedKey | null> {
+  prove(key: PresentedKey): Promise<VerifiedKey | null> {
+    const { cacheKey } = key;
     const shared = this.underWay.get(cacheKey);
     if (shared) return shared;
-    const started = this.lookUp(key, parsed, cacheKey).finally(() => {
+    const started = this.lookUp(key).finally(() => {
       if (this.underWay.get(cacheKey) === started) this.underWay.delete(cacheKey);
     });
     this.underWay.set(cacheKey, started);
     return started;
   }
 
-  private async lookUp(key: string, parsed: ParsedApiKey, cacheKey: string): Promise<VerifiedKey | null> {
+  private async lookUp({ text, publicPart, cacheKey }: PresentedKey): Promise<VerifiedKey | null> {
     const generation = this.cache.generation;
-    const row = await this.repository.findByPublicPart(parsed.publicPart);
+    const row = await this.repository.findByPublicPart(publicPart);
     const readAtMs = this.clock.monotonicMs();
-    if (!row || !this.isSameKey(key, row)) {
+    if (!row || !this.isSameKey(text, row)) {
       if (!row || this.canJudge(row)) this.refused.add(cacheKey, readAtMs);
       return null;
     }
-    if (!(await this.passesArgon2(key, row, cacheKey))) return null;
-    if (!this.fingerprints.isCurrent({ pepperId: row.pepper_id })) void this.moveToCurrentPepper(key, row);
+    if (!(await this.passesArgon2(text, row, cacheKey))) return null;
+    if (!this.fingerprints.isCurrent({ pepperId: row.pepper_id })) void this.moveToCurrentPepper(text, row);
     const verified = toVerifiedKey(row, readAtMs);
     this.cache.set(cacheKey, row.account_id, verified, readAtMs + this.changes.memoryMs, generation);
     return verified;
