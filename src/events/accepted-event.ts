@@ -98,7 +98,7 @@ function reportOf(input: EventInput): OperationReport | null {
     if (operation.status === undefined) {
       throw invalid('operation.status', 'required', 'A custom type gives the status itself.');
     }
-    return { ...operation, kind: operation.kind, status: operation.status };
+    return { kind: operation.kind, status: operation.status, ...operation };
   }
   if (operation === null)
     throw invalid('operation', 'required', `Events of type ${input.type} are about an operation.`);
@@ -109,7 +109,8 @@ function reportOf(input: EventInput): OperationReport | null {
   if (operation.status !== undefined && operation.status !== status) {
     throw invalid('operation.status', 'mismatch', `After ${input.type} the status is ${status}.`);
   }
-  return { ...operation, kind, status };
+  // Spread last: V8 is slow at adding fields to a copy, and those that are given are the same.
+  return { kind, status, ...operation };
 }
 
 function invalid(field: string, code: string, message: string): AppError {

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A hash of a parsed JSON value that does not depend on the order of keys or on white space: two inputs with the same
  * hash have "the same content" in the sense of `external_id`. 32 bytes.
  */
 export function contentHash(value: unknown): Buffer {
-  return createHash('sha256').update(canonicalJson(value)).digest();
+  return hash('sha256', canonicalJson(value), 'buffer');
 }
 
 /** JSON with the keys of every object in order and absent values left out. Hot: one string, and no array but the keys. */

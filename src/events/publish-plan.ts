@@ -168,7 +168,8 @@ class Planner {
       occurredAtMs,
       applied,
       body: renderEventBody({
-        ...event.tenant,
+        accountId: event.tenant.accountId,
+        mode: event.tenant.mode,
         type: event.type,
         source: event.publisher.source,
         externalId: event.externalId,
