@@ -182,6 +182,18 @@ describe('dispatchers beside one another, and their deaths', () => {
         });
         await followerIsFree();
       });
+
+      it('leaves nothing aside that was published after the settle had looked for a follower', async () => {
+        await settleHead(queue);
+        const [last] = (await queue.claim(token, 2, [wanted], [])).deliveries;
+        await service.app.get(Database).transaction(async (manager) => {
+          await inside(manager).settle(token, [2], [settlementOf(last!)]);
+          await publishNew(service, key, operationEvent('collect.failed', 'col_1'));
+          expect((await queue.claim(token, 3, [wanted], [last!.id])).deliveries).toEqual([]);
+        });
+        const { deliveries } = await queue.claim(token, 4, [wanted], []);
+        expect(deliveries.map(({ eventType }) => eventType)).toEqual(['collect.failed']);
+      });
     });
 
     it('lets an attempt take effect once', async () => {

@@ -17,9 +17,10 @@
 -- added meanwhile shows as a change, its `rate_limit`, whether it is `failing`, and `open` false where its endpoint or
 -- account takes no deliveries now. A lane without a row is another's; without a living lease that is every lane.
 --
--- Lock: acquired lanes and followers to the end of the call, all SKIP LOCKED: a claim waits for nobody. Index: primary
--- keys and pending_deliveries_due. An ordered endpoint's delivery is claimed only when no earlier one of its operation is unfinished; followers met are put to
--- `infinity`, so that the next claim does not meet them again; only a lane's owner does that.
+-- Lock: acquired lanes, and followers with one before each, to the end of the call, all SKIP LOCKED: a claim waits for
+-- nobody. Index: primary keys, pending_deliveries_due and pending_deliveries_order. An ordered endpoint's delivery is
+-- claimed only when no earlier one of its operation is unfinished; followers met are put to `infinity`, so that the next
+-- claim does not meet them again; only a lane's owner does that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
@@ -175,7 +176,7 @@ BEGIN
     END IF;
     CONTINUE WHEN ordered_lane.ordering <> 'operation';
     FOR waiting IN
-      SELECT q.id
+      SELECT q.id, q.order_key, q.endpoint_epoch
       FROM (
         SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
         FROM signalpost.pending_deliveries p
@@ -199,22 +200,21 @@ BEGIN
       WHERE q.account_id = ordered_lane.account_id AND q.mode = ordered_lane.mode AND q.id = waiting.id
       FOR NO KEY UPDATE SKIP LOCKED;
       CONTINUE WHEN NOT FOUND;
+      -- Whoever ends one before it deletes that one first, which waits for this lock, and then looks for the next: so it
+      -- is found at `infinity`, and released. Where all before it are gone or being ended this one stays due: who is at
+      -- that may have looked already, when this one was not published yet.
+      PERFORM FROM signalpost.pending_deliveries earlier
+      WHERE earlier.account_id = ordered_lane.account_id AND earlier.mode = ordered_lane.mode
+        AND earlier.endpoint_id = ordered_lane.endpoint_id AND earlier.order_key IS NOT NULL
+        AND (earlier.order_key, earlier.endpoint_epoch) >= (waiting.order_key, waiting.endpoint_epoch)
+        AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (waiting.order_key, waiting.endpoint_epoch, waiting.id)
+      ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+      LIMIT 1
+      FOR KEY SHARE SKIP LOCKED;
+      CONTINUE WHEN NOT FOUND;
       UPDATE signalpost.pending_deliveries AS target
       SET due_at = 'infinity'
       WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id;
-      -- Its head may have been settled between the look and the lock. The settle locked this row before it committed, so
-      -- either it saw `infinity` and released it, or this statement's new snapshot sees the head gone.
-      UPDATE signalpost.pending_deliveries AS target
-      SET due_at = now()
-      WHERE target.account_id = ordered_lane.account_id AND target.mode = ordered_lane.mode AND target.id = waiting.id
-        AND (
-          SELECT true FROM signalpost.pending_deliveries earlier
-          WHERE earlier.account_id = target.account_id AND earlier.mode = target.mode AND earlier.endpoint_id = target.endpoint_id
-            AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (target.order_key, target.endpoint_epoch)
-            AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (target.order_key, target.endpoint_epoch, target.id)
-          ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
-          LIMIT 1
-        ) IS NULL;
     END LOOP;
   END LOOP;
 
