@@ -11,7 +11,7 @@
 -- order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without being read back. The nil
 -- token takes none.
 --
--- Answers {"conflict": false, "ledgers": [[last_sequence_before, ms], …] in the order given, "lanes": [[account_id,
+-- Answers {"conflict": false, "sequences": [last one before, …], "times": [ms, …], both as the ledgers were given, "lanes": [[account_id,
 -- mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that got deliveries to send, with
 -- their generation after that.
 --
@@ -113,10 +113,12 @@ DECLARE
   sequences bigint[];
   erasure_counts bigint[];
   times bigint[];
-  hexes text[];
-  prefixes text[];
-  stamps text[];
-  moved integer[];
+  hexes text[] := '{}';
+  prefixes text[] := '{}';
+  stamps text[] := '{}';
+  ms bigint;
+  prefix text;
+  alphabet CONSTANT text := '0123456789abcdefghjkmnpqrstvwxyz';
   planned_lane record;
   lane record;
   handed uuid[];
@@ -133,13 +135,14 @@ BEGIN
     ORDER BY l.account_id, l.mode
     FOR NO KEY UPDATE OF l
   )
-  SELECT array_agg(locked.last_sequence ORDER BY given.n), array_agg(locked.erasures ORDER BY given.n),
-         array_agg(greatest(locked.last_event_ms + 1, now_ms) ORDER BY given.n)
+  SELECT coalesce(array_agg(locked.last_sequence ORDER BY given.n), '{}'),
+         coalesce(array_agg(locked.erasures ORDER BY given.n), '{}'),
+         coalesce(array_agg(greatest(locked.last_event_ms + 1, now_ms) ORDER BY given.n), '{}')
   INTO sequences, erasure_counts, times
   FROM unnest(ledger_accounts, ledger_modes) WITH ORDINALITY AS given (account_id, mode, n)
   JOIN locked ON locked.account_id = given.account_id AND locked.mode = given.mode;
 
-  IF coalesce(array_length(sequences, 1), 0) <> array_length(ledger_accounts, 1) THEN
+  IF cardinality(sequences) <> cardinality(ledger_accounts) THEN
     RAISE EXCEPTION 'a ledger is missing' USING ERRCODE = 'SP404';
   END IF;
 
@@ -148,22 +151,18 @@ BEGIN
     RETURN json_build_object('conflict', true);
   END IF;
 
-  SELECT array_agg(n) INTO moved
-  FROM unnest(sequences, expected_sequences) WITH ORDINALITY AS s (stood_at, expected, n)
-  WHERE s.stood_at <> s.expected;
-
-  IF moved IS NOT NULL THEN
+  IF sequences <> expected_sequences THEN
     IF EXISTS (
       SELECT FROM unnest(operation_ledgers, operation_ids, operation_expected_versions) AS o (ledger, id, expected)
       LEFT JOIN signalpost.operations p
         ON p.account_id = ledger_accounts[o.ledger] AND p.mode = ledger_modes[o.ledger] AND p.id = o.id
-      WHERE o.ledger = ANY (moved) AND coalesce(p.version, 0) <> o.expected
+      WHERE sequences[o.ledger] <> expected_sequences[o.ledger] AND coalesce(p.version, 0) <> o.expected
     ) OR EXISTS (
       SELECT FROM unnest(event_ledgers, event_external_ids) AS e (ledger, external_id)
       JOIN signalpost.external_ids x
         ON x.account_id = ledger_accounts[e.ledger] AND x.mode = ledger_modes[e.ledger]
         AND x.external_id = e.external_id
-      WHERE e.ledger = ANY (moved)
+      WHERE sequences[e.ledger] <> expected_sequences[e.ledger]
     ) THEN
       RETURN json_build_object('conflict', true);
     END IF;
@@ -187,46 +186,52 @@ BEGIN
     END IF;
   END LOOP;
 
-  -- A TypeID's first ten characters are the 48 bits of time, five bits a character.
-  SELECT array_agg(lpad(to_hex(t), 12, '0') ORDER BY n),
-         array_agg((
-           SELECT string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', ((t >> (45 - 5 * i)) & 31)::integer + 1, 1), '' ORDER BY i)
-           FROM generate_series(0, 9) AS i
-         ) ORDER BY n),
-         array_agg(to_char(to_timestamp(t / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') ORDER BY n)
-  INTO hexes, prefixes, stamps
-  FROM unnest(times) WITH ORDINALITY AS given (t, n);
+  -- Expressions in a loop, for each needs no plan to be started. A TypeID's first ten characters are the 48 bits of
+  -- time, five bits a character.
+  FOREACH ms IN ARRAY times LOOP
+    hexes := array_append(hexes, lpad(to_hex(ms), 12, '0'));
+    stamps := array_append(stamps, to_char(to_timestamp(ms / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+    prefix := '';
+    FOR bit IN REVERSE 45 .. 0 BY 5 LOOP
+      prefix := prefix || substr(alphabet, ((ms >> bit) & 31)::integer + 1, 1);
+    END LOOP;
+    prefixes := array_append(prefixes, prefix);
+  END LOOP;
 
-  INSERT INTO signalpost.events AS target (
-    account_id, mode, id, sequence, type, source, external_id, operation_id, operation_kind, operation_status,
-    reference, search, occurred_at, body)
-  SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid, sequences[e.ledger] + e.ordinal, e.type, e.source,
-         e.external_id, e.operation_id, e.operation_kind, e.operation_status, e.reference, e.search, e.occurred_at,
-         '{"id":"evt_' || prefixes[e.ledger] || e.id_suffix || e.to_sequence || (sequences[e.ledger] + e.ordinal)
-           || e.to_created || stamps[e.ledger] || e.tail
-  FROM unnest(
-    event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_type_names, event_sources, event_external_ids,
-    event_operation_ids, event_operation_kinds, event_operation_statuses, event_references, event_searches,
-    event_occurred_at, event_bodies_to_sequence, event_bodies_to_created, event_bodies_tail
-  ) AS e (
-    ledger, ordinal, id_tail, id_suffix, type, source, external_id, operation_id, operation_kind, operation_status,
-    reference, search, occurred_at, to_sequence, to_created, tail)
-  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger];
-
+  WITH given AS MATERIALIZED (
+    SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid AS id, sequences[e.ledger] + e.ordinal AS sequence,
+           prefixes[e.ledger] AS prefix, stamps[e.ledger] AS stamp, e.*
+    FROM unnest(
+      event_ledgers, event_ordinals, event_id_tails, event_id_suffixes, event_type_names, event_sources, event_external_ids,
+      event_content_hashes, event_operation_ids, event_operation_kinds, event_operation_statuses, event_references,
+      event_searches, event_occurred_at, event_bodies_to_sequence, event_bodies_to_created, event_bodies_tail,
+      event_log_statuses, event_log_descriptions, event_log_searches, event_actor_types, event_actor_ids, event_actor_names,
+      event_actor_ips, event_api_key_ids, event_request_ids
+    ) AS e (
+      ledger, ordinal, id_tail, id_suffix, type, source, external_id, content_hash, operation_id, operation_kind,
+      operation_status, reference, search, occurred_at, to_sequence, to_created, tail, log_status, log_description,
+      log_search, actor_type, actor_id, actor_name, actor_ip, api_key_id, request_id)
+    JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
+  ), written AS (
+    INSERT INTO signalpost.events AS target (
+      account_id, mode, id, sequence, type, source, external_id, operation_id, operation_kind, operation_status,
+      reference, search, occurred_at, body)
+    SELECT g.account_id, g.mode, g.id, g.sequence, g.type, g.source, g.external_id, g.operation_id, g.operation_kind,
+           g.operation_status, g.reference, g.search, g.occurred_at,
+           '{"id":"evt_' || g.prefix || g.id_suffix || g.to_sequence || g.sequence || g.to_created || g.stamp || g.tail
+    FROM given g
+  ), identified AS (
+    INSERT INTO signalpost.external_ids AS target (account_id, mode, external_id, event_id, content_hash)
+    SELECT g.account_id, g.mode, g.external_id, g.id, g.content_hash
+    FROM given g
+    WHERE g.external_id IS NOT NULL
+  )
   INSERT INTO signalpost.logs AS target (
     account_id, mode, id, category, action, status, description, operation_id, event_id, api_key_id, request_id,
     actor_type, actor_id, actor_name, actor_ip, search, occurred_at)
-  SELECT l.account_id, l.mode, (hexes[e.ledger] || e.id_tail)::uuid, 'operation', e.type, e.status, e.description,
-         e.operation_id, (hexes[e.ledger] || e.id_tail)::uuid, e.api_key_id, e.request_id, e.actor_type, e.actor_id,
-         e.actor_name, e.actor_ip, e.search, e.occurred_at
-  FROM unnest(
-    event_ledgers, event_id_tails, event_type_names, event_log_statuses, event_log_descriptions, event_log_searches,
-    event_operation_ids, event_occurred_at, event_actor_types, event_actor_ids, event_actor_names, event_actor_ips,
-    event_api_key_ids, event_request_ids
-  ) AS e (
-    ledger, id_tail, type, status, description, search, operation_id, occurred_at, actor_type, actor_id, actor_name,
-    actor_ip, api_key_id, request_id)
-  JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger];
+  SELECT g.account_id, g.mode, g.id, 'operation', g.type, g.log_status, g.log_description, g.operation_id, g.id, g.api_key_id,
+         g.request_id, g.actor_type, g.actor_id, g.actor_name, g.actor_ip, g.log_search, g.occurred_at
+  FROM given g;
 
   IF cardinality(operation_ids) > 0 THEN
     INSERT INTO signalpost.operations AS target (
@@ -267,15 +272,6 @@ BEGIN
     JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[s.ledger] AND l.mode = ledger_modes[s.ledger]
     ON CONFLICT (account_id, mode, period, starts_at, kind, status, currency) DO UPDATE SET
       count = target.count + excluded.count, amount = target.amount + excluded.amount;
-  END IF;
-
-  IF cardinality(array_remove(event_external_ids, NULL)) > 0 THEN
-    INSERT INTO signalpost.external_ids AS target (account_id, mode, external_id, event_id, content_hash)
-    SELECT l.account_id, l.mode, e.external_id, (hexes[e.ledger] || e.id_tail)::uuid, e.content_hash
-    FROM unnest(event_ledgers, event_external_ids, event_id_tails, event_content_hashes)
-      AS e (ledger, external_id, id_tail, content_hash)
-    JOIN signalpost.ledgers l ON l.account_id = ledger_accounts[e.ledger] AND l.mode = ledger_modes[e.ledger]
-    WHERE e.external_id IS NOT NULL;
   END IF;
 
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
@@ -322,11 +318,11 @@ BEGIN
                        ELSE target.wake_at END
     WHERE target.account_id = planned_lane.account_id AND target.mode = planned_lane.mode
       AND target.endpoint_id = planned_lane.endpoint_id
-    RETURNING target.gen, target.owner INTO lane;
+    RETURNING target.gen, target.owner, (
+      SELECT a.status FROM signalpost.accounts a WHERE a.id = target.account_id
+    ) AS account_status INTO lane;
     handed := '{}';
-    IF lane.owner = dispatcher_token AND planned_lane.is_free AND EXISTS (
-      SELECT FROM signalpost.accounts a WHERE a.id = planned_lane.account_id AND a.status = 'active'
-    ) THEN
+    IF lane.owner = dispatcher_token AND planned_lane.is_free AND lane.account_status = 'active' THEN
       handed := planned_lane.ids[
         1 : coalesce(offered_rooms[array_position(offered_endpoints, planned_lane.endpoint_id)], 0)];
       batch_ids := batch_ids || handed;
@@ -354,9 +350,6 @@ BEGIN
   PERFORM pg_notify('signalpost_events', notification);
 
   RETURN json_build_object(
-    'conflict', false,
-    'ledgers', (SELECT json_agg(json_build_array(s, t) ORDER BY n)
-                FROM unnest(sequences, times) WITH ORDINALITY AS given (s, t, n)),
-    'lanes', array_to_json(lanes));
+    'conflict', false, 'sequences', to_json(sequences), 'times', to_json(times), 'lanes', array_to_json(lanes));
 END
 $function$;

@@ -56,7 +56,8 @@ type LaneTuple = [
 
 interface ReceiptRow {
   readonly conflict: boolean;
-  readonly ledgers: PublishReceipt['ledgers'];
+  readonly sequences: readonly number[];
+  readonly times: readonly number[];
   readonly lanes: readonly LaneTuple[];
 }
 
@@ -173,8 +174,9 @@ export class IngestRepository {
   async publish(values: PublishArguments, manager?: EntityManager): Promise<PublishReceipt | null> {
     try {
       const [row] = await this.database.rows<{ receipt: ReceiptRow }>(PUBLISH_EVENTS, values, manager);
-      const { conflict, ledgers, lanes } = row!.receipt;
-      return conflict ? null : { ledgers, lanes: lanes.map(toPlannedLane) };
+      const { conflict, sequences, times, lanes } = row!.receipt;
+      if (conflict) return null;
+      return { ledgers: sequences.map((sequence, i) => [sequence, times[i]!]), lanes: lanes.map(toPlannedLane) };
     } catch (error) {
       if (isKeyAnswered(error)) return null;
       throw error;
