@@ -34,7 +34,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
   if (succeeded) {
     const matters = number > 1 || context.isFailing;
     const log = matters ? logOf(context, 'delivery.succeeded', { outcome: 'succeeded', attemptCount: number }) : null;
-    return { ...base, next: { end: 'succeeded', reason: null }, log };
+    return { next: { end: 'succeeded', reason: null }, log, ...base };
   }
   const attempt: DescribedAttempt = {
     statusCode: result.statusCode,
@@ -60,7 +60,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     return { ...base, next, log, systemEvent, disable: 'failing' };
   }
   const log = logOf(context, 'delivery.failed', { outcome: 'failed', attempt, nextTryInMs: waitMs });
-  return { ...base, next: { waitMs }, log };
+  return { next: { waitMs }, log, ...base };
 }
 
 function toRecord(result: SendResult, succeeded: boolean): AttemptRecord {

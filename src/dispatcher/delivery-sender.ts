@@ -20,10 +20,10 @@ export class DeliverySender {
     if (settings.signature === null) throw new Error(`the secret of endpoint ${settings.id} cannot be read`);
     const body = Buffer.from(delivery.body, 'utf8');
     const signatureHeaders = signRequest({
-      ...settings.signature,
       id: encodeId('evt', delivery.eventId),
       timestampSeconds: Math.floor(startedAt.getTime() / 1_000),
       body,
+      ...settings.signature,
     });
     return this.client.send({
       url: settings.url,

@@ -23,7 +23,7 @@ const LOG_STATUSES: Readonly<Record<string, LogStatus>> = {
 
 /** `nowMs`: when it is written. */
 export function eventLog({ event, applied, occurredAtMs }: PlannedEvent, nowMs: number): EventLog {
-  const operation = applied && { ...applied.snapshot, stale: applied.stale };
+  const operation = applied && { stale: applied.stale, ...applied.snapshot };
   const description =
     operation !== null && OPERATION_TYPES.has(event.type)
       ? describeOperationEvent(event.locale, operation)
