@@ -10,7 +10,7 @@ import { Service, until } from './support/service.js';
 describe('a claim whose answer is lost', () => {
   let network: Awaited<ReturnType<typeof LosingProxy.start>>;
   let service: Service;
-  /** Reaches the database without the network between. */
+  /** Reaches the database without the network between. It publishes, too: the dispatcher has to claim, as nothing is handed over to it. */
   let observer: Service;
   let receiver: Receiver;
   let key: string;
@@ -28,7 +28,7 @@ describe('a claim whose answer is lost', () => {
 
   const rows = <R>(statement: string, values: unknown[] = []) => observer.dataSource.query<R[]>(statement, values);
   const deliver = async (id: string) => {
-    const event = await publishNew(service, key, operationEvent('collect.pending', id));
+    const event = await publishNew(observer, key, operationEvent('collect.pending', id));
     expect(await deliveryWhen(observer, key, event.id, isEnded)).toMatchObject({ status: 'succeeded' });
   };
   const nothingInTheAir = () => until(async () => (await rows('SELECT FROM signalpost.claimed_batches')).length === 0);
@@ -49,7 +49,7 @@ describe('a claim whose answer is lost', () => {
         `INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
          SELECT d.token, n, '{}', '{}', '{}', '{}' FROM signalpost.dispatchers d, generate_series(1, 1000) n`,
       );
-      const event = await publishNew(service, key, operationEvent('collect.pending', 'col_held'));
+      const event = await publishNew(observer, key, operationEvent('collect.pending', 'col_held'));
       const isRunning = (condition: string, values: unknown[] = []) =>
         rows<{ pid: number }>(
           `SELECT pid FROM pg_stat_activity
