@@ -176,6 +176,24 @@ describe('LaneBook', () => {
       expect(book.takeHanded(one, less, handed(['1']), 0)).toEqual([]);
     });
 
+    it('is sent once, though it is settled before a claim is answered that met it', () => {
+      const { lane: of } = book.reserve([LEDGER], 1, 0)[0]!;
+      book.wake([A1], 0);
+      const { claims } = book.takeClaims(12, 0);
+      expect(book.takeHanded(of, 1, handed(['1']), 0)).toHaveLength(1);
+      finish(A1, '1');
+      const brought = { deliveries: [delivery(A1, '1'), delivery(A1, '2')], lanes: [state(A1)] };
+      expect(book.apply(claims, brought, 0).map(({ id }) => id)).toEqual(['2']);
+    });
+
+    it('finds no room that a claim under way may need', () => {
+      book.wake([B1, lane('b', 'b2'), lane('b', 'b3')], 0);
+      const { claims } = book.takeClaims(12, 0);
+      expect(kept()).toEqual([]);
+      book.giveBack(claims);
+      expect(kept()).toEqual(['a1:3']);
+    });
+
     it('goes nowhere when its lane was dropped meanwhile', () => {
       const { lane: of, room } = reserve();
       book.drop(of);

@@ -9,14 +9,13 @@ import type {
 } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { PacedAttempt } from './endpoint-pace.js';
-import { laneKey, mayTake, type Lane } from './lane.js';
+import { applyRecheck, isBefore, laneKey, mayTake, type Lane } from './lane.js';
 import { LaneRegistry } from './lane-registry.js';
 import { LaneTurns } from './lane-turns.js';
 import { RateGate } from './rate-gate.js';
+import { SendRoom, UNSETTLED_FACTOR } from './send-room.js';
 import { TimeHeap } from './time-heap.js';
 
-/** So many times what may be in the air may be claimed and not settled, so that settling does not hold sending back. */
-const UNSETTLED_FACTOR = 4;
 /** How long an idle lane stays with its owner. */
 const IDLE_MS = 5_000;
 /** What is due sooner gets a timer; what is due later is found by the poll in time. */
@@ -39,12 +38,16 @@ export class LaneBook {
   private readonly lanes: LaneRegistry;
   private readonly turns = new LaneTurns();
   private readonly dueSoon = new TimeHeap<Lane>();
-  inFlightCount = 0;
-  private sendingCount = 0;
-  private reservedCount = 0;
+  private readonly room: SendRoom;
 
   constructor(private readonly limits: BookLimits) {
     this.lanes = new LaneRegistry(limits.laneConcurrency);
+    this.room = new SendRoom(limits.concurrency);
+  }
+
+  /** Claimed or handed over, and not settled. */
+  get inFlightCount(): number {
+    return this.room.inFlight;
   }
 
   get size(): number {
@@ -64,9 +67,7 @@ export class LaneBook {
 
   /** How many more may be claimed now. */
   capacity(): number {
-    const { concurrency } = this.limits;
-    const room = Math.min(concurrency - this.sendingCount, concurrency * UNSETTLED_FACTOR - this.inFlightCount);
-    return room - this.reservedCount;
+    return this.room.toClaim;
   }
 
   /** What is in the air for the lanes of these claims. */
@@ -151,6 +152,7 @@ export class LaneBook {
     const after = isOwned && !isOrdered && !lane.mustReadHead ? lane.position : null;
     const recheckWaiting = lane.recheckWaiting || !isOwned;
     lane.isClaiming = true;
+    this.room.claiming += room;
     lane.isHungry = false;
     lane.mustReadHead = false;
     lane.recheckWaiting = false;
@@ -164,15 +166,15 @@ export class LaneBook {
       const lane = this.lanes.get(laneKey(delivery.lane))!;
       const { count, last } = found.get(lane.key) ?? { count: 0, last: delivery };
       found.set(lane.key, { count: count + 1, last: isBefore(last, delivery) ? delivery : last });
-      return this.beginSend(lane, delivery);
+      if (lane.reserved > 0) lane.claimedMeanwhile.add(delivery.id);
+      return !lane.handedMeanwhile.has(delivery.id) && this.beginSend(lane, delivery);
     });
     const states = new Map(claim.lanes.map((state) => [laneKey(state.lane), state]));
     for (const wanted of claims) {
       const key = laneKey(wanted.lane);
-      const lane = this.lanes.get(key);
+      const lane = this.endClaim(wanted);
       const state = states.get(key);
       if (lane === undefined) continue;
-      lane.isClaiming = false;
       if (state === undefined)
         this.drop(lane); // Another dispatcher's.
       else this.applyState(lane, wanted, state, found.get(key) ?? { count: 0, last: null }, nowMs);
@@ -180,14 +182,21 @@ export class LaneBook {
     return deliveries;
   }
 
-  /** False: it is in the air already, or was so when its lane's publish was on the way. */
+  private endClaim({ lane: id, room }: LaneClaim): Lane | undefined {
+    this.room.claiming -= room;
+    const lane = this.lanes.get(laneKey(id));
+    if (lane !== undefined) lane.isClaiming = false;
+    lane?.handedMeanwhile.clear();
+    return lane;
+  }
+
+  /** False: it is in the air already. */
   private beginSend(lane: Lane, { id }: ClaimedDelivery): boolean {
     if (lane.inFlight.has(id)) return false;
-    if (lane.reserved > 0) lane.claimedMeanwhile.add(id);
     lane.inFlight.add(id);
-    this.inFlightCount += 1;
+    this.room.inFlight += 1;
     lane.sending += 1;
-    this.sendingCount += 1;
+    this.room.sending += 1;
     return true;
   }
 
@@ -201,25 +210,26 @@ export class LaneBook {
       for (const lane of this.lanes.ofLedger(ledger)) if (mayTake(lane, nowMs)) ready.push(lane);
     }
     const { claimLanes } = this.limits;
-    const share = Math.floor(this.capacity() / Math.max(1, ready.length + this.turns.count(claimLanes)));
+    const share = Math.floor(this.room.toReserve / Math.max(1, ready.length + this.turns.count(claimLanes)));
     const reserved = ready
       .slice(0, claimLanes)
       .map((lane) => ({ lane, room: Math.min(this.roomOf(lane, nowMs), share, most) }))
       .filter(({ room }) => room > 0);
     for (const { lane, room } of reserved) {
       lane.reserved = room;
-      this.reservedCount += room;
+      this.room.reserved += room;
     }
     return reserved;
   }
 
   /** Takes in what a publish handed over to a lane that kept `room` for it; returns what is to be sent. */
   takeHanded(lane: Lane, room: number, { gen, deliveries, isAll }: HandedLane, nowMs: number): ClaimedDelivery[] {
-    const isKnown = deliveries.filter(({ id }) => lane.claimedMeanwhile.has(id));
+    const unknown = deliveries.filter(({ id }) => !lane.claimedMeanwhile.has(id));
     this.release(lane, room, nowMs);
     if (!this.lanes.has(lane)) return [];
     lane.idleSinceMs = nowMs;
-    const fresh = deliveries.filter((delivery) => !isKnown.includes(delivery) && this.beginSend(lane, delivery));
+    const fresh = unknown.filter((delivery) => this.beginSend(lane, delivery));
+    if (lane.isClaiming) fresh.forEach(({ id }) => lane.handedMeanwhile.add(id));
     // Nobody else has written to its queue since the last look, and all of this is in the air: nothing is to be looked for.
     if (isAll && lane.gen === String(BigInt(gen) - 1n)) {
       lane.gen = gen;
@@ -233,7 +243,7 @@ export class LaneBook {
 
   /** The room that `reserve` kept is free again. */
   release(lane: Lane, room: number, nowMs: number): void {
-    this.reservedCount -= room;
+    this.room.reserved -= room;
     lane.reserved = 0;
     lane.claimedMeanwhile.clear();
     if (lane.pace.waitMs(nowMs) === 0) this.queueTurn(lane);
@@ -258,7 +268,7 @@ export class LaneBook {
     lane.isOpen = state.isOpen;
     lane.isOrdered = state.isOrdered;
     if (wanted.after === null) lane.gen = state.gen;
-    this.applyRecheck(lane, state.recheckedTo);
+    applyRecheck(lane, state.recheckedTo);
     lane.rate?.take(count, nowMs);
     const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
     if (lane.revision !== null && lane.revision !== state.revision) this.forgetPace(lane.id);
@@ -272,13 +282,6 @@ export class LaneBook {
     this.queueTurn(lane);
   }
 
-  private applyRecheck(lane: Lane, recheckedTo: string | null): void {
-    const isToldMeanwhile = lane.recheckWaiting || lane.recheckAgain;
-    lane.recheckAfter = recheckedTo;
-    lane.recheckWaiting = recheckedTo !== null || isToldMeanwhile;
-    lane.recheckAgain = recheckedTo !== null && isToldMeanwhile;
-  }
-
   /** How far everything due is claimed. Rows in the air lie at or before it, or the next claim would meet them again. */
   private advance(lane: Lane, { after }: LaneClaim, claimedTo: QueuePosition | null, isWholeRead: boolean): void {
     const isFurther = claimedTo !== null && (lane.position === null || isBefore(lane.position, claimedTo));
@@ -289,12 +292,11 @@ export class LaneBook {
 
   /** A claim did not happen: its lanes keep their turns. */
   giveBack(claims: readonly LaneClaim[]): void {
-    for (const { lane: id, after, recheckWaiting } of claims) {
-      const lane = this.lanes.get(laneKey(id));
+    for (const claim of claims) {
+      const lane = this.endClaim(claim);
       if (lane === undefined) continue;
-      lane.isClaiming = false;
-      lane.mustReadHead ||= after === null;
-      lane.recheckWaiting ||= recheckWaiting;
+      lane.mustReadHead ||= claim.after === null;
+      lane.recheckWaiting ||= claim.recheckWaiting;
       this.feed(lane);
     }
   }
@@ -311,7 +313,7 @@ export class LaneBook {
   /** A request of the lane has ended; `attempt` is what it says of the receiver, null: nothing. */
   endSend(lane: Lane, attempt: PacedAttempt | null, nowMs: number): void {
     lane.sending -= 1;
-    this.sendingCount -= 1;
+    this.room.sending -= 1;
     if (attempt !== null) lane.pace.record(attempt, nowMs);
     if (lane.pace.waitMs(nowMs) === 0) this.turns.release(lane); // Its circuit closed, if it was held for that.
     this.queueTurn(lane);
@@ -322,7 +324,7 @@ export class LaneBook {
    * it stands in the queue as it stood.
    */
   finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null, isStillDue = false): void {
-    if (lane.inFlight.delete(deliveryId)) this.inFlightCount -= 1;
+    if (lane.inFlight.delete(deliveryId)) this.room.inFlight -= 1;
     lane.idleSinceMs = nowMs;
     if (nextDueMs !== null && nextDueMs < (lane.nextDueMs ?? Infinity)) this.setNextDue(lane, nextDueMs, nowMs);
     if (isStillDue) lane.mustReadHead = true;
@@ -356,7 +358,7 @@ export class LaneBook {
   drop(lane: Lane): void {
     this.lanes.drop(lane);
     this.turns.end(lane);
-    this.inFlightCount -= lane.inFlight.size;
+    this.room.inFlight -= lane.inFlight.size;
     lane.inFlight.clear();
   }
 
@@ -392,8 +394,4 @@ export class LaneBook {
     lane.isOpen = true;
     this.feed(lane);
   }
-}
-
-function isBefore(a: QueuePosition, b: QueuePosition): boolean {
-  return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.id < b.id);
 }

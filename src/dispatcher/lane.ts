@@ -41,6 +41,8 @@ export interface Lane {
   reserved: number;
   /** What was claimed of it meanwhile, and may be handed over by that publish, too. */
   readonly claimedMeanwhile: Set<string>;
+  /** What was handed over to it while a claim of it was under way, which may bring it too, though it be settled by then. */
+  readonly handedMeanwhile: Set<string>;
   rateLimit: number | null;
   rate: RateGate | null;
   /** The endpoint's revision that `pace` was learnt under; null: not known yet. */
@@ -73,6 +75,7 @@ export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
     sending: 0,
     reserved: 0,
     claimedMeanwhile: new Set(),
+    handedMeanwhile: new Set(),
     rateLimit: null,
     rate: null,
     revision: null,
@@ -90,4 +93,16 @@ export function mayTake(lane: Lane, nowMs: number): boolean {
   const isSettled = lane.isOwned && lane.isOpen && !lane.isClaiming && !lane.isParking && lane.reserved === 0;
   const isDrained = !lane.isHungry && !lane.mustReadHead && lane.heldUntilMs === null;
   return isSettled && isDrained && !lane.isOrdered && lane.rate === null && lane.pace.waitMs(nowMs) === 0;
+}
+
+/** Takes in how far a look at those that wait for their turn came. */
+export function applyRecheck(lane: Lane, recheckedTo: string | null): void {
+  const isToldMeanwhile = lane.recheckWaiting || lane.recheckAgain;
+  lane.recheckAfter = recheckedTo;
+  lane.recheckWaiting = recheckedTo !== null || isToldMeanwhile;
+  lane.recheckAgain = recheckedTo !== null && isToldMeanwhile;
+}
+
+export function isBefore(a: QueuePosition, b: QueuePosition): boolean {
+  return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.id < b.id);
 }

@@ -1,0 +1,28 @@
+/** So many times what may be in the air may be claimed and not settled, so that settling does not hold sending back. */
+export const UNSETTLED_FACTOR = 4;
+
+/** How much of what a process may have in the air is taken, by what is there and by what may come any moment. */
+export class SendRoom {
+  /** Claimed or handed over, and not settled. */
+  inFlight = 0;
+  /** Of those, the ones whose request has not ended. */
+  sending = 0;
+  /** Kept for publishes under way. */
+  reserved = 0;
+  /** What a claim under way may bring. */
+  claiming = 0;
+
+  /** @param concurrency requests in the air */
+  constructor(private readonly concurrency: number) {}
+
+  /** For the next claim, when none is under way. */
+  get toClaim(): number {
+    const unsettled = this.concurrency * UNSETTLED_FACTOR - this.inFlight;
+    return Math.min(this.concurrency - this.sending, unsettled) - this.reserved;
+  }
+
+  /** For a publish, at any time. */
+  get toReserve(): number {
+    return this.toClaim - this.claiming;
+  }
+}
