@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { Clock } from '../src/common/clock.js';
 import { decodeId } from '../src/common/ids.js';
 import { expectGapFree, expectVersionsOnce, versionsByOperation } from './support/ledger-checks.js';
 import { ListPoller } from './support/list-poller.js';
@@ -115,6 +116,22 @@ describe('many publishers over two processes', () => {
     const { body } = await services[1].call('get', '/v1/operations/the_one', { key }).expect(200);
     expect(body).toMatchObject({ version: 90, status: before });
   }, 60_000);
+
+  it('find no report stale that came after the one before, though the clock of one is fast', async () => {
+    const [fast, right] = services;
+    const clock = fast.app.get(Clock);
+    clock.correct(900); // Not enough for it to be set right.
+    try {
+      await publishTo(fast, operationEvent('collect.pending', 'first_of_all'));
+      await publishTo(fast, operationEvent('collect.pending', 'in_time'));
+      const { body } = await publishTo(right, operationEvent('collect.succeeded', 'in_time'));
+      expect((body as PublishedEvent).operation).toMatchObject({ version: 2, stale: false });
+      const after = await fast.call('get', '/v1/operations/in_time', { key }).expect(200);
+      expect(after.body).toMatchObject({ status: 'succeeded', version: 2 });
+    } finally {
+      clock.correct(0);
+    }
+  });
 
   it('go on from what the other wrote, whatever they remember themselves', async () => {
     const [one, other] = services;

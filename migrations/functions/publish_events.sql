@@ -146,8 +146,8 @@ BEGIN
     RAISE EXCEPTION 'a ledger is missing' USING ERRCODE = 'SP404';
   END IF;
 
-  -- What the caller merged may hold what was erased meanwhile.
-  IF erasure_counts <> expected_erasures THEN
+  -- What the caller merged may hold what was erased meanwhile, or be of a time that is yet to come.
+  IF erasure_counts <> expected_erasures OR now_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint THEN
     RETURN json_build_object('conflict', true);
   END IF;
 

@@ -25,17 +25,20 @@ function written(state: OperationState, erasures = 0): PublishPlan {
 
 describe('IngestMemory', () => {
   let memory: IngestMemory;
-  beforeEach(() => (memory = new IngestMemory()));
-  const known = () => memory.guess(asked('col_1'), NOW)?.operations.get(KEY)?.status;
+  beforeEach(() => {
+    memory = new IngestMemory();
+    memory.learnTime(NOW, 0);
+  });
+  const known = () => memory.guess(asked('col_1'), 0)?.operations.get(KEY)?.status;
 
   it('guesses nothing of a ledger that this process has not written to', () => {
-    expect(memory.guess(asked(), NOW)).toBeNull();
+    expect(memory.guess(asked(), 0)).toBeNull();
   });
 
   it('knows operations as they were written last, and takes others for new ones', () => {
     memory.remember(written(operation('pending')));
     memory.remember(written(operation('succeeded')));
-    const guess = memory.guess(asked('col_1', 'col_2'), NOW)!;
+    const guess = memory.guess(asked('col_1', 'col_2'), 0)!;
     expect(guess.operations).toEqual(new Map([[KEY, operation('succeeded')]]));
     expect([guess.nowMs, guess.ledgers]).toEqual([NOW, new Map([[ledgerKey(TENANT), { sequence: -1, erasures: 0 }]])]);
   });
@@ -43,7 +46,7 @@ describe('IngestMemory', () => {
   it('does not use what it learnt before an erasure in the ledger', () => {
     memory.remember(written(operation('pending')));
     memory.remember({ ...written(operation('pending'), 1), operations: new Map() });
-    expect(memory.guess(asked('col_1'), NOW)!.operations).toEqual(new Map());
+    expect(memory.guess(asked('col_1'), 0)!.operations).toEqual(new Map());
     memory.remember(written(operation('failed'), 1));
     expect(known()).toBe('failed');
   });
@@ -51,13 +54,30 @@ describe('IngestMemory', () => {
   it('keeps no long metadata, also where it kept the operation before', () => {
     memory.remember(written(operation('pending')));
     memory.remember(written(operation('succeeded', { note: 'x'.repeat(2_048) })));
-    expect(memory.guess(asked('col_1'), NOW)!.operations).toEqual(new Map());
+    expect(memory.guess(asked('col_1'), 0)!.operations).toEqual(new Map());
   });
 
   it('forgets what may not have been committed', () => {
     memory.remember(written(operation('pending')));
     memory.forget(written(operation('succeeded')));
-    expect(memory.guess(asked('col_1'), NOW)!.operations).toEqual(new Map());
+    expect(memory.guess(asked('col_1'), 0)!.operations).toEqual(new Map());
+  });
+
+  it('goes by the clock of the database as it was last read, and guesses nothing long after', () => {
+    memory.remember(written(operation('pending')));
+    const timeAt = (monotonicMs: number) => memory.guess(asked(), monotonicMs)?.nowMs;
+    expect([timeAt(0), timeAt(2.9), timeAt(10_001)]).toEqual([NOW, NOW + 2, undefined]);
+    memory.learnTime(NOW + 90, 100); // Ten milliseconds on the way: the one before was told sooner.
+    expect(timeAt(100)).toBe(NOW + 100);
+    memory.learnTime(NOW + 205, 200);
+    expect(timeAt(10_200)).toBe(NOW + 10_205);
+  });
+
+  it('knows that no report comes before the one that it wrote last', () => {
+    memory.remember(
+      written(applyReport(null, { id: 'col_1', kind: 'collect', status: 'pending' }, NOW + 7, NOW + 7).state),
+    );
+    expect(memory.guess(asked('col_1'), 0)!.nowMs).toBe(NOW + 7);
   });
 
   it('is asked less and less while it is wrong, and at each flush again once it is right', () => {

@@ -182,7 +182,7 @@ export class EventPublisher implements OnApplicationShutdown {
 
   /** From what this process remembers, without reading first; null: that cannot be, or was wrong. */
   private async writeGuessed(units: PublishUnit[]): Promise<WrittenPlan | null> {
-    const snapshot = this.memory.guess(snapshotRequest(units), this.clock.now().getTime());
+    const snapshot = this.memory.guess(snapshotRequest(units), this.clock.monotonicMs());
     if (snapshot === null) return null;
     const plan = planPublish(units, snapshot);
     // What is refused is refused for what the database says.
@@ -194,7 +194,9 @@ export class EventPublisher implements OnApplicationShutdown {
   }
 
   private async writeRead(units: PublishUnit[]): Promise<WrittenPlan> {
-    const plan = planPublish(units, await this.repository.readSnapshot(snapshotRequest(units)));
+    const snapshot = await this.repository.readSnapshot(snapshotRequest(units));
+    this.memory.learnTime(snapshot.nowMs, this.clock.monotonicMs());
+    const plan = planPublish(units, snapshot);
     if (writesNothing(plan)) return { plan, receipt: null };
     if (touchesExpiring(plan, this.config.retentionDays)) return this.writeLocked(units);
     const receipt = await this.writeUnlocked(plan);
