@@ -23,6 +23,13 @@ const STEPS = {
   publishMany: (world: ModelWorld, endpoint: number, count: number, publisher: number) => {
     for (let n = 0; n < 8 + (count % 24); n++) world.publish(endpoint % 4, pick(OPERATIONS, n), publisher);
   },
+  /** By a process that may take some of it at once. */
+  publishHere: (world: ModelWorld, endpoint: number, count: number, how: number) =>
+    world
+      .process(how)
+      ?.publish(world.endpoints[endpoint % 4]!, 1 + (count % 6), pick(OPERATIONS, how), how % 5 === 4 ? 1 : 0),
+  failPublish: (world: ModelWorld, process: number, fault: number, count: number) =>
+    world.process(process)?.publishFaults.push(...Array<Fault>(1 + (count % 3)).fill(pick(FAULTS, fault))),
   wait: (world: ModelWorld, length: number) => world.time.advance(pick(PAUSES_MS, length)),
   answer: (world: ModelWorld, endpoint: number, status: number, latency: number) =>
     world.receivers.behave(world.endpoints[endpoint % 4]![2], {
@@ -72,6 +79,7 @@ const STEPS = {
 const WEIGHTS: Partial<Record<keyof typeof STEPS, number>> = {
   publish: 6,
   publishMany: 3,
+  publishHere: 8,
   wait: 8,
   answer: 4,
   delete: 0.2,

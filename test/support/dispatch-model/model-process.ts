@@ -2,6 +2,7 @@ import type { Clock } from '../../../src/common/clock.js';
 import type { AppConfig } from '../../../src/config/app-config.js';
 import type { DispatcherLeaseRepository } from '../../../src/deliveries/dispatcher-lease.repository.js';
 import type { ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
+import type { HandOffOffer, HandOffSource } from '../../../src/deliveries/hand-offs.js';
 import type { LaneId } from '../../../src/deliveries/lane-signals.js';
 import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
 import { CrashSweeper } from '../../../src/dispatcher/crash-sweeper.js';
@@ -25,6 +26,13 @@ interface Surroundings {
   readonly receivers: Receivers;
   random(): number;
   countAttempt(deliveryId: string, number: number): void;
+  publishOffered(
+    publisher: ModelProcess,
+    endpointId: string,
+    count: number,
+    operation: string | null,
+    offer: HandOffOffer | null,
+  ): ReturnType<QueueModel['publishOffered']>;
 }
 
 const SLOW_MS = 1_500;
@@ -39,8 +47,13 @@ const SWEEP_MS = 1_000;
 export class ModelProcess {
   /** Of the coming statements, one each. */
   readonly faults: Fault[] = [];
+  /** Of the coming publishes, one each. */
+  readonly publishFaults: Fault[] = [];
   isListening = true;
-  private token = '';
+  /** Of its lease. */
+  token = '';
+  /** A statement of it failed or took long. */
+  wasFaulty = false;
   private isDead = false;
   private isStopped = false;
   private readonly heldBack: (() => void)[] = [];
@@ -49,6 +62,7 @@ export class ModelProcess {
   private onLanes: (lanes: readonly LaneId[]) => void = () => undefined;
   private onNotice: () => Promise<void> = async () => undefined;
   private onChange: (lane: LaneId) => void = () => undefined;
+  private onPublish: HandOffSource = () => null;
   private readonly dispatcher: Dispatcher;
   private readonly sweeper: CrashSweeper;
 
@@ -74,9 +88,12 @@ export class ModelProcess {
     } as unknown as DispatcherLeaseRepository;
     const wakeUps = {
       subscribe: (...handlers: Parameters<DispatcherWakeUps['subscribe']>) => {
-        [this.onLanes, this.onNotice, this.onChange] = handlers;
+        [this.onLanes, this.onNotice, this.onChange, this.onPublish] = handlers;
       },
-      unsubscribe: () => (this.isListening = false),
+      unsubscribe: () => {
+        this.isListening = false;
+        this.onPublish = () => null;
+      },
     } as unknown as DispatcherWakeUps;
     const config = { dispatchConcurrency: CONCURRENCY, endpointConcurrency: LANE_CONCURRENCY } as AppConfig;
     const unsendable = {
@@ -115,6 +132,36 @@ export class ModelProcess {
   goOn(): void {
     this.isStopped = false;
     for (const work of this.heldBack.splice(0)) this.enter(work);
+  }
+
+  /**
+   * Publishes by way of this process, as EventPublisher does: with room offered by its dispatcher, and again where what
+   * it was planned from was wrong.
+   */
+  publish(lane: LaneId, count: number, operation: string | null, wrongGuesses: number): void {
+    this.enter(() => void this.publishOnce(lane, count, operation, wrongGuesses));
+  }
+
+  private async publishOnce(lane: LaneId, count: number, operation: string | null, wrong: number): Promise<void> {
+    const [accountId, mode, endpointId] = lane;
+    const offer = this.onPublish([{ accountId, mode }], count);
+    let written: ReturnType<QueueModel['publishOffered']> | null;
+    try {
+      written = await this.call(
+        () => (wrong > 0 ? null : this.world.publishOffered(this, endpointId, count, operation, offer)),
+        this.publishFaults,
+      );
+    } catch {
+      offer?.abandon();
+      return;
+    }
+    if (written === null) {
+      offer?.decline();
+      return this.publishOnce(lane, count, operation, wrong - 1);
+    }
+    const { isPlanned, handed } = written;
+    offer?.accept(handed === null ? [] : [handed]);
+    if (isPlanned && !handed?.isAll) this.onLanes([lane]);
   }
 
   /** A commit of this process itself told of these lanes. */
@@ -203,12 +250,13 @@ export class ModelProcess {
   }
 
   /** One statement; with a fault it fails or takes long. What was sent off takes effect though this process die. */
-  private call<T>(effect: () => T): Promise<T> {
+  private call<T>(effect: () => T, faults = this.faults): Promise<T> {
     const { time } = this.world;
     time.touch();
     if (this.isDead) return new Promise(() => undefined);
-    const fault = this.faults.shift();
+    const fault = faults.shift();
     if (fault === undefined) return Promise.resolve(effect());
+    this.wasFaulty = true;
     if (fault === 'refused') return Promise.reject(new Error('connection refused'));
     if (fault === 'lost') {
       effect();

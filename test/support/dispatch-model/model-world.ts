@@ -1,3 +1,4 @@
+import type { HandOffOffer } from '../../../src/deliveries/hand-offs.js';
 import type { LaneId } from '../../../src/deliveries/lane-signals.js';
 import { ModelProcess } from './model-process.js';
 import { QueueModel } from './queue-model.js';
@@ -8,6 +9,8 @@ const ANSWERS_AT_ONCE: Behaviour = { status: 200, afterMs: 20, retryAfterSeconds
 /** Longer than any wait, pause and open circuit of a history together. */
 const HEALING_MS = 180_000;
 const HEALING_STEP_MS = 5_000;
+/** A process with nothing in the air records nothing as such, and ends at once. */
+const ENDING_MS = 1_000;
 const CLOCK_ERRORS_MS = [0, 3_600_000, -3_600_000];
 
 /** Endpoints of two accounts: plain, ordered, limited in rate, and both of the last. */
@@ -27,6 +30,7 @@ export class ModelWorld {
   readonly endpoints = ENDPOINTS.map(({ lane }) => lane);
   private readonly planned: string[] = [];
   private readonly attempts = new Set<string>();
+  private readonly leftRecords: string[] = [];
   private state: number;
 
   constructor(seed: number) {
@@ -60,6 +64,22 @@ export class ModelWorld {
     if (this.queue.publish(lane[2], this.nextId(), operation)) this.newId();
     this.process(publisher)?.wake([lane]);
     this.notify();
+  }
+
+  /** One transaction of `publisher`; the others are notified, and it goes by the answer. */
+  publishOffered(
+    publisher: ModelProcess,
+    endpointId: string,
+    count: number,
+    operation: string | null,
+    offer: HandOffOffer | null,
+  ): ReturnType<QueueModel['publishOffered']> {
+    const ids = this.queue.endpoints.get(endpointId)!.isDeleted
+      ? []
+      : Array.from({ length: count }, () => this.newId());
+    const written = this.queue.publishOffered(endpointId, ids, operation, offer);
+    for (const process of this.processes) if (process !== publisher) process.notify();
+    return written;
   }
 
   /** A delivery chosen among all that were ever made. */
@@ -96,13 +116,22 @@ export class ModelWorld {
     }
     for (const process of this.processes) {
       process.faults.length = 0;
+      process.publishFaults.length = 0;
       process.goOn();
     }
-    for (let passedMs = 0; passedMs < HEALING_MS && this.queue.pending.size > 0; passedMs += HEALING_STEP_MS) {
+    // At least once: a publish that takes long may still be on its way.
+    for (let passedMs = 0; passedMs < HEALING_MS; passedMs += HEALING_STEP_MS) {
+      if (passedMs > 0 && this.queue.pending.size === 0) break;
       if (this.process(0) === undefined) this.startProcess(); // The last one may have been ending.
       await this.time.advance(HEALING_STEP_MS);
       this.queue.endLeftovers();
     }
+    await this.time.advance(ENDING_MS);
+    for (const process of this.processes) {
+      if (process.isAlive && !process.wasFaulty) this.leftRecords.push(...this.queue.recordsOf(process.token));
+      process.end();
+    }
+    await this.time.advance(ENDING_MS);
   }
 
   /** What a history left that it must not; none: it holds all guarantees. */
@@ -113,8 +142,11 @@ export class ModelWorld {
     const miscounted = [...ended].filter(
       ([id, { attemptCount }]) => attemptCount > (this.receivers.requests.get(id) ?? 0),
     );
+    const unending = this.processes.filter(({ isAlive }) => isAlive);
     return [
       ...this.receivers.violations,
+      ...this.leftRecords.map((key) => `recorded as in the air for ever: ${key}`),
+      ...unending.map((_, n) => `it does not end: process ${n} of those alive`),
       ...left,
       ...lost,
       ...miscounted.map(([id, { attemptCount }]) => `${attemptCount} attempts counted of ${id}, which had fewer`),

@@ -1,3 +1,4 @@
+import type { HandedLane, HandOffOffer } from '../../../src/deliveries/hand-offs.js';
 import type { Claim, ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../../../src/deliveries/lane-signals.js';
 import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
@@ -77,6 +78,31 @@ export class QueueModel {
     }
     this.add(endpoint, id, endpoint.isOrdered ? operation : null);
     return true;
+  }
+
+  /**
+   * As a publish whose process offers room in its lanes, one event for each id. `handed`: what goes to the offer's
+   * dispatcher at once; null: nothing.
+   */
+  publishOffered(
+    endpointId: string,
+    ids: readonly string[],
+    operation: string | null,
+    offer: Pick<HandOffOffer, 'token' | 'batch' | 'lanes'> | null,
+  ): { readonly isPlanned: boolean; readonly handed: HandedLane | null } {
+    const { gen: before } = this.lanes.get(endpointId)!;
+    const isPlanned = ids.map((id) => this.publish(endpointId, id, operation)).includes(true);
+    const { lane, isOrdered, rateLimit, revision } = this.endpoints.get(endpointId)!;
+    const found = this.lanes.get(endpointId)!;
+    found.gen = Math.min(found.gen, before + 1);
+    const room = offer?.lanes.find(({ lane: [, , id] }) => id === endpointId)?.room ?? 0;
+    const isTaking = found.owner !== null && found.owner === offer?.token && !isOrdered && rateLimit === null;
+    const taken = ids.filter((id) => this.pending.has(id)).slice(0, isTaking ? room : 0);
+    if (taken.length === 0) return { isPlanned, handed: null };
+    const { token, batch } = offer!;
+    this.batches.set(`${token} ${batch}`, { token, batch, entries: taken.map((id) => [id, 1] as const) });
+    const deliveries = taken.map((id) => toClaimed(this.pending.get(id)!, revision));
+    return { isPlanned, handed: { lane, gen: String(found.gen), deliveries, isAll: taken.length === ids.length } };
   }
 
   /** A delivery made by hand: outside any order. */
@@ -260,6 +286,11 @@ export class QueueModel {
     return settled;
   }
 
+  /** What is recorded as in the air. */
+  recordsOf(token: string): string[] {
+    return [...this.batches].flatMap(([key, batch]) => (batch.token === token ? [key] : []));
+  }
+
   park(token: string, lanes: readonly LaneId[]): LaneId[] {
     const parked = lanes.filter((lane) => this.lanes.get(lane[2])!.owner === token);
     for (const lane of parked) {
@@ -327,10 +358,7 @@ export class QueueModel {
         after === null || one.dueAtMs > after.dueAtMs || (one.dueAtMs === after.dueAtMs && one.id > after.id);
       return one.dueAtMs <= this.nowMs() && isAfter && !inFlight.has(one.id) && !this.isBehind(one);
     });
-    return due.slice(0, room).map(({ id, dueAtMs, attemptCount, firstAttemptAt, crashCount }) => ({
-      ...{ lane, id, dueAtMs, attemptCount, firstAttemptAt, revision: endpoint.revision, eventId: id, body: '{}' },
-      ...{ eventType: 'collect.pending', operationId: null, isUnsendable: crashCount >= POISON_CRASHES },
-    }));
+    return due.slice(0, room).map((one) => toClaimed(one, endpoint.revision));
   }
 
   private endLeftover(one: Pending): void {
@@ -356,4 +384,14 @@ export class QueueModel {
     const [next] = followers.sort((a, b) => (a.id < b.id ? -1 : 1));
     if (next?.dueAtMs === Infinity) next.dueAtMs = this.nowMs();
   }
+}
+
+function toClaimed(
+  { lane, id, dueAtMs, attemptCount, firstAttemptAt, crashCount }: Pending,
+  revision: number,
+): ClaimedDelivery {
+  return {
+    ...{ lane, id, dueAtMs, attemptCount, firstAttemptAt, revision, eventId: id, body: '{}' },
+    ...{ eventType: 'collect.pending', operationId: null, isUnsendable: crashCount >= POISON_CRASHES },
+  };
 }

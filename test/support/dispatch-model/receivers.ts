@@ -32,6 +32,8 @@ export class Receivers {
   readonly requests = new Map<string, number>();
   private readonly behaviours = new Map<string, Behaviour>();
   private readonly inTheAir = new Set<InTheAir>();
+  /** Attempts begun under each lease. */
+  private readonly begun = new Set<string>();
   private readonly paces = new Map<string, PaceOracle>();
   /** When requests of a token to an endpoint began, under one rate. */
   private readonly rated = new Map<string, { rate: number; atMs: number[] }>();
@@ -105,6 +107,9 @@ export class Receivers {
     const ownToEndpoint = own.filter((other) => other.delivery.lane[2] === endpointId);
     if (own.length >= CONCURRENCY) broken('more in the air than a process may have');
     if (own.some((other) => other.delivery.id === delivery.id)) broken('sent twice at once by one process');
+    const attempt = `${token} ${delivery.id} ${delivery.attemptCount}`;
+    if (this.begun.has(attempt)) broken('sent twice under one lease');
+    this.begun.add(attempt);
     this.checkRate(request, rate, broken);
     const key = `${token} ${endpointId}`;
     if (this.paces.get(key)?.revision !== delivery.revision) this.paces.set(key, new PaceOracle(delivery.revision));
