@@ -9,7 +9,9 @@ const ANSWERS_AT_ONCE: Behaviour = { status: 200, afterMs: 20, retryAfterSeconds
 /** Longer than any wait, pause and open circuit of a history together. */
 const HEALING_MS = 180_000;
 const HEALING_STEP_MS = 5_000;
-/** A process with nothing in the air records nothing as such, and ends at once. */
+/** Longer than any request takes. */
+const LAST_REQUESTS_MS = 16_000;
+/** A process with nothing in the air ends at once. */
 const ENDING_MS = 1_000;
 const CLOCK_ERRORS_MS = [0, 3_600_000, -3_600_000];
 
@@ -126,7 +128,7 @@ export class ModelWorld {
       await this.time.advance(HEALING_STEP_MS);
       this.queue.endLeftovers();
     }
-    await this.time.advance(ENDING_MS);
+    await this.time.advance(LAST_REQUESTS_MS);
     for (const process of this.processes) {
       if (process.isAlive && !process.wasFaulty) this.leftRecords.push(...this.queue.recordsOf(process.token));
       process.end();
