@@ -8,7 +8,8 @@ export const title = 'Ingest: publishes a second';
 export const about =
   'Each publish is committed, with its log, its operation and its deliveries, before it is answered; "delivered" lasts until ' +
   'the last delivery is settled. The limit is what a team writes first: Fastify, a pool of 12 connections, and one INSERT a ' +
-  'request into a table with nothing but a key, which delivers nothing.';
+  'request into a table with nothing but a key; for "delivered" it also sends each body on with undici, unsigned, and is done ' +
+  'when the last one has arrived.';
 export const limitedBy = [
   'Single publishes: HTTP, the checks of a body, and JSON in and out, on the one core that the service has.',
   'Batches: PostgreSQL, which writes the event, its log, its operation and its keys, each with its indexes.',
@@ -44,9 +45,19 @@ export async function makeStage(rig, stage = {}) {
   const sql = await rig.connect();
 
   const round = async (api, { fanOut, batch, connections }, events, accounts) => {
-    if (fanOut > 0) await sink.ask({ question: 'reset' });
     const { beginMs, endMs } = await publish(api, connections, publishRequests(accounts, events, batch));
     return perSecond(events, (fanOut > 0 ? await settled(sql) : endMs) - beginMs);
+  };
+  const sendOn = `?to=${encodeURIComponent(`http://127.0.0.1:${sink.port}`)}`;
+  const bareRound = async (api, { fanOut, batch, connections }, events, accounts) => {
+    await sink.ask({ question: 'reset' });
+    const requests = publishRequests(accounts, events, batch);
+    if (fanOut > 0) requests.forEach((request) => (request.path += sendOn));
+    const { beginMs, endMs } = await publish(api, connections, requests);
+    return perSecond(
+      events,
+      (fanOut > 0 ? (await sink.ask({ question: 'reached', count: events })).at : endMs) - beginMs,
+    );
   };
   return {
     /** The figure of one of `CASES`, after a warm-up. */
@@ -59,7 +70,7 @@ export async function makeStage(rig, stage = {}) {
       for (let n = -1; hasRoundsLeft(n, rounds, endMs); n++) {
         const count = n < 0 ? Math.max(one.batch, events / 2) : events;
         const rate = await round(ours, one, count, accounts);
-        const bareRate = await round(theirs, { ...one, fanOut: 0 }, count, accounts);
+        const bareRate = await bareRound(theirs, one, count, accounts);
         if (n < 0) await rig.analyze();
         if (n < 0) continue;
         rates.ours.push(rate);
@@ -70,7 +81,7 @@ export async function makeStage(rig, stage = {}) {
         name: one.name,
         unit: 'events/s',
         rounds: rates.ours,
-        limit: { name: 'bare Fastify + INSERT', rounds: rates.theirs },
+        limit: { name: `bare Fastify + INSERT${one.fanOut > 0 ? ' + undici' : ''}`, rounds: rates.theirs },
         aims: one.atLeast === undefined ? [] : [{ of: 'value', atLeast: one.atLeast }],
         guarded: true,
       });
