@@ -5,18 +5,21 @@
 --
 -- `statuses`: '' reschedules after `waits_ms`, else the delivery's end with `reasons` ('' for none).
 -- `finished_batches`: rows of claimed_batches of which nothing is in the air any more.
--- `failing_*`: endpoints whose run of failures begins (true) or ends (false) with this settle.
+-- `failing_*`: those of `endpoints` whose run of failures begins (true) or ends (false) with this settle.
 -- `log_*`: logs about the row `log_rows`, written only when that row was settled.
 --
 -- Answers the numbers (from 1) of the rows that were settled; null when the lease is lost: then nothing was written.
 --
 -- Lock: the dispatcher's row against its deletion (heartbeats go on), the deliveries by primary key in the order of
--- their ids. Index: primary keys throughout.
+-- their ids, at last the counters of attempts. Index: primary keys throughout.
+--
+-- Most calls settle a few successes, and a statement costs as much as several rows, also where it finds none: so what is
+-- seldom needed (leftovers, cancellations, followers, logs) is looked for only where something says that it is there.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
--- Look-ups in the queue stand in LATERAL subqueries that it cannot pull up: analysed while the queue was empty, as it
--- mostly is, it would read all of it once and compare each row with each.
+-- Look-ups in the queue go row by row, or stand in LATERAL subqueries that it cannot pull up: analysed while the queue
+-- was empty, as it mostly is, it would read all of it once and compare each row with each.
 CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   dispatcher_token uuid,
   finished_batches bigint[],
@@ -65,20 +68,24 @@ SET from_collapse_limit = 1
 SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
-  settled integer[];
-  cancelled integer[];
+  settled integer[] := '{}';
+  cancelled integer[] := '{}';
+  -- Those of which an attempt is written: both of the above.
+  recorded integer[];
   all_settled boolean;
   n integer;
-  ended record;
+  ended signalpost.pending_deliveries;
+  waiting record;
   follower record;
   endpoint record;
   leftover record;
-  -- Of those ended that stood in an order, parallel.
+  has_leftovers boolean;
+  any_leftovers boolean := false;
+  any_followers boolean := false;
+  -- Those ended as they stood in the queue, and their rows here, parallel.
+  all_ended signalpost.pending_deliveries[] := '{}';
   ended_rows integer[] := '{}';
-  ended_keys text[] := '{}';
-  ended_epochs integer[] := '{}';
   oldest_delivery uuid := '00000000-0000-0000-0000-000000000000';
-  hex text := lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0');
 BEGIN
   PERFORM FROM signalpost.dispatchers d
   WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp()
@@ -87,73 +94,94 @@ BEGIN
     RETURN NULL;
   END IF;
 
+  IF cardinality(finished_batches) > 0 THEN
+    DELETE FROM signalpost.claimed_batches b WHERE b.token = dispatcher_token AND b.batch = ANY (finished_batches);
+  END IF;
+  IF cardinality(ids) = 0 THEN
+    RETURN '{}';
+  END IF;
+
   -- The endpoints, in the order of their ids, so that none is disabled or deleted before this commits: a delivery that
   -- was read as skipped or cancelled must not turn into anything else.
   FOR endpoint IN
-    SELECT s.account_id, s.mode, s.id, bool_or(s.is_failing) AS is_failing
-    FROM (
-      SELECT g.account_id, g.mode, g.id, false AS is_failing FROM unnest(accounts, modes, endpoints) AS g (account_id, mode, id)
-      UNION ALL
-      SELECT g.account_id, g.mode, g.id, true FROM unnest(failing_accounts, failing_modes, failing_endpoints) AS g (account_id, mode, id)
-    ) AS s
+    SELECT s.account_id, s.mode, s.id
+    FROM unnest(accounts, modes, endpoints) AS s (account_id, mode, id)
     GROUP BY s.account_id, s.mode, s.id
     ORDER BY s.account_id, s.mode, s.id
   LOOP
-    IF endpoint.is_failing THEN
-      PERFORM FROM signalpost.webhook_endpoints w
+    IF endpoint.id = ANY (failing_endpoints) THEN
+      SELECT w.has_leftovers INTO has_leftovers
+      FROM signalpost.webhook_endpoints w
       WHERE w.account_id = endpoint.account_id AND w.mode = endpoint.mode AND w.id = endpoint.id
       FOR NO KEY UPDATE;
     ELSE
-      PERFORM FROM signalpost.webhook_endpoints w
+      SELECT w.has_leftovers INTO has_leftovers
+      FROM signalpost.webhook_endpoints w
       WHERE w.account_id = endpoint.account_id AND w.mode = endpoint.mode AND w.id = endpoint.id
       FOR SHARE;
     END IF;
+    any_leftovers := any_leftovers OR has_leftovers;
   END LOOP;
 
-  -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt.
-  FOR leftover IN
-    SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
-    FROM (
-      SELECT * FROM unnest(accounts, modes, ids, numbers, endpoints) AS g (account_id, mode, id, number, endpoint_id)
-      ORDER BY g.account_id, g.mode, g.id
-    ) AS s
-    JOIN signalpost.webhook_endpoints w
-      ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-    CROSS JOIN LATERAL (
-      SELECT p.account_id, p.mode, p.id, p.endpoint_epoch
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
-        AND (p.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
-      FOR NO KEY UPDATE
-    ) AS q
+  -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt. The mark is set
+  -- with either, and stands until a job has ended all of them.
+  IF any_leftovers THEN
+    FOR leftover IN
+      SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
+      FROM (
+        SELECT * FROM unnest(accounts, modes, ids, numbers, endpoints) AS g (account_id, mode, id, number, endpoint_id)
+        ORDER BY g.account_id, g.mode, g.id
+      ) AS s
+      JOIN signalpost.webhook_endpoints w
+        ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
+      CROSS JOIN LATERAL (
+        SELECT p.account_id, p.mode, p.id, p.endpoint_epoch
+        FROM signalpost.pending_deliveries p
+        WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
+          AND (p.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
+        FOR NO KEY UPDATE
+      ) AS q
+    LOOP
+      INSERT INTO signalpost.deliveries AS target (
+        account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
+        status, status_reason, attempt_count, ended_at)
+      SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
+             q.previous_delivery_id, q.recovery_id, CASE WHEN leftover.is_skipped THEN 'skipped' ELSE 'cancelled' END,
+             CASE WHEN leftover.is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, q.attempt_count,
+             CASE WHEN leftover.is_skipped THEN leftover.epoch_ended_at ELSE leftover.deleted_at END
+      FROM signalpost.pending_deliveries q
+      WHERE q.account_id = leftover.account_id AND q.mode = leftover.mode AND q.id = leftover.id;
+      DELETE FROM signalpost.pending_deliveries AS target
+      WHERE target.account_id = leftover.account_id AND target.mode = leftover.mode AND target.id = leftover.id;
+    END LOOP;
+  END IF;
+
+  -- One statement for all would leave the planner a choice, and when the queue was empty at its last look it chooses to
+  -- walk all of it.
+  FOR n IN
+    SELECT g.n FROM unnest(accounts, modes, ids) WITH ORDINALITY AS g (account_id, mode, id, n)
+    ORDER BY g.account_id, g.mode, g.id
   LOOP
-    INSERT INTO signalpost.deliveries AS target (
-      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
-      status, status_reason, attempt_count, ended_at)
-    SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
-           q.previous_delivery_id, q.recovery_id, CASE WHEN leftover.is_skipped THEN 'skipped' ELSE 'cancelled' END,
-           CASE WHEN leftover.is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, q.attempt_count,
-           CASE WHEN leftover.is_skipped THEN leftover.epoch_ended_at ELSE leftover.deleted_at END
-    FROM signalpost.pending_deliveries q
-    WHERE q.account_id = leftover.account_id AND q.mode = leftover.mode AND q.id = leftover.id;
-    DELETE FROM signalpost.pending_deliveries AS target
-    WHERE target.account_id = leftover.account_id AND target.mode = leftover.mode AND target.id = leftover.id;
+    IF statuses[n] = '' THEN
+      UPDATE signalpost.pending_deliveries AS target
+      SET due_at = clock_timestamp() + waits_ms[n] * interval '1 millisecond', attempt_count = numbers[n],
+          -- An attempt that ended shows that the delivery does not kill its sender.
+          crash_count = 0, first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
+      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
+        AND target.attempt_count = numbers[n] - 1;
+      CONTINUE WHEN NOT FOUND;
+    ELSE
+      DELETE FROM signalpost.pending_deliveries AS target
+      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
+        AND target.attempt_count = numbers[n] - 1
+      RETURNING target.* INTO ended;
+      CONTINUE WHEN NOT FOUND;
+      all_ended := array_append(all_ended, ended);
+      ended_rows := array_append(ended_rows, n);
+      any_followers := any_followers OR ended.order_key IS NOT NULL;
+    END IF;
+    settled := array_append(settled, n);
   END LOOP;
-
-  WITH locked AS MATERIALIZED (
-    SELECT s.n
-    FROM (
-      SELECT * FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS g (account_id, mode, id, number, n)
-      ORDER BY g.account_id, g.mode, g.id
-    ) AS s
-    CROSS JOIN LATERAL (
-      SELECT
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
-      FOR NO KEY UPDATE
-    ) AS q
-  )
-  SELECT coalesce(array_agg(locked.n), '{}') INTO settled FROM locked;
 
   all_settled := cardinality(settled) = cardinality(ids);
   IF NOT all_settled THEN
@@ -168,9 +196,8 @@ BEGIN
       SET attempt_count = numbers[n]
       WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
     END LOOP;
-  ELSE
-    cancelled := '{}';
   END IF;
+  recorded := settled || cancelled;
 
   -- From the account's own row of endpoints, for a plan that stays within one shard. Attempts lie in the month of their
   -- delivery, and that of one that waited for longer than attempts are kept may be gone: then only those go in that are
@@ -191,7 +218,7 @@ BEGIN
         error_message, response_body, response_truncated, n)
       JOIN signalpost.webhook_endpoints w
         ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-      WHERE (all_settled OR s.n = ANY (settled || cancelled)) AND s.id >= oldest_delivery;
+      WHERE (all_settled OR s.n = ANY (recorded)) AND s.id >= oldest_delivery;
       EXIT attempts_kept;
     EXCEPTION WHEN check_violation THEN
       IF oldest_delivery > '00000000-0000-0000-0000-000000000000' THEN
@@ -203,74 +230,53 @@ BEGIN
     END;
   END LOOP;
 
-  INSERT INTO signalpost.deliveries AS target (
-    account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
-    status, status_reason, attempt_count, ended_at)
-  SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
-         q.previous_delivery_id, q.recovery_id, s.status, nullif(s.reason, ''), s.number, clock_timestamp()
-  FROM unnest(accounts, modes, ids, numbers, statuses, reasons) WITH ORDINALITY
-    AS s (account_id, mode, id, number, status, reason, n)
-  CROSS JOIN LATERAL (
-    SELECT * FROM signalpost.pending_deliveries p
-    WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id
-    OFFSET 0
-  ) AS q
-  WHERE (all_settled OR s.n = ANY (settled)) AND s.status <> '';
-
-  -- Row by row, each by its primary key: one statement for all would leave the planner a choice, and when the queue was
-  -- empty at its last look it chooses to walk all of it.
-  FOREACH n IN ARRAY settled LOOP
-    IF statuses[n] = '' THEN
-      UPDATE signalpost.pending_deliveries AS target
-      SET due_at = clock_timestamp() + waits_ms[n] * interval '1 millisecond', attempt_count = numbers[n],
-          -- An attempt that ended shows that the delivery does not kill its sender.
-          crash_count = 0, first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
-      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
-      CONTINUE;
-    END IF;
-    DELETE FROM signalpost.pending_deliveries AS target
-    WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
-    RETURNING target.order_key, target.endpoint_epoch INTO ended;
-    IF ended.order_key IS NOT NULL THEN
-      ended_rows := array_append(ended_rows, n);
-      ended_keys := array_append(ended_keys, ended.order_key);
-      ended_epochs := array_append(ended_epochs, ended.endpoint_epoch);
-    END IF;
-  END LOOP;
+  IF cardinality(ended_rows) > 0 THEN
+    INSERT INTO signalpost.deliveries AS target (
+      account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
+      status, status_reason, attempt_count, ended_at)
+    SELECT w.account_id, w.mode, q.id, w.id, q.event_id, q.event_type, q.operation_id, q.trigger,
+           q.previous_delivery_id, q.recovery_id, statuses[ended_rows[q.ordinality]],
+           nullif(reasons[ended_rows[q.ordinality]], ''), numbers[ended_rows[q.ordinality]], clock_timestamp()
+    FROM unnest(all_ended) WITH ORDINALITY AS q
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id;
+  END IF;
 
   -- The next delivery of each operation, if it waits for one of these; in the order of their own ids, as whoever cancels
   -- several locks them.
-  FOR ended IN
-    SELECT s.n, s.order_key, s.endpoint_epoch
-    FROM unnest(ended_rows, ended_keys, ended_epochs) AS s (n, order_key, endpoint_epoch)
-    CROSS JOIN LATERAL (
-      SELECT p.id
+  IF any_followers THEN
+    FOR waiting IN
+      SELECT s.account_id, s.mode, s.endpoint_id, s.order_key, s.endpoint_epoch, s.id
+      FROM unnest(all_ended) AS s
+      CROSS JOIN LATERAL (
+        SELECT p.id
+        FROM signalpost.pending_deliveries p
+        WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.endpoint_id = s.endpoint_id
+          AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
+          AND (p.order_key, p.endpoint_epoch, p.id) > (s.order_key, s.endpoint_epoch, s.id)
+        ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
+        LIMIT 1
+      ) AS following
+      ORDER BY s.account_id, s.mode, following.id
+    LOOP
+      -- Looked up again: where that one has ended meanwhile, it is the one after it.
+      SELECT p.id, p.due_at INTO follower
       FROM signalpost.pending_deliveries p
-      WHERE p.account_id = accounts[s.n] AND p.mode = modes[s.n] AND p.endpoint_id = endpoints[s.n]
-        AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
-        AND (p.order_key, p.endpoint_epoch, p.id) > (s.order_key, s.endpoint_epoch, ids[s.n])
-      ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
+      WHERE p.account_id = waiting.account_id AND p.mode = waiting.mode AND p.endpoint_id = waiting.endpoint_id
+        AND p.order_key IS NOT NULL
+        AND (p.order_key, p.endpoint_epoch) <= (waiting.order_key, waiting.endpoint_epoch)
+        AND (p.order_key, p.endpoint_epoch, p.id) > (waiting.order_key, waiting.endpoint_epoch, waiting.id)
+      ORDER BY p.order_key, p.endpoint_epoch, p.id
       LIMIT 1
-    ) AS following
-    ORDER BY accounts[s.n], modes[s.n], following.id
-  LOOP
-    n := ended.n;
-    -- Looked up again: where that one has ended meanwhile, it is the one after it.
-    SELECT p.id, p.due_at INTO follower
-    FROM signalpost.pending_deliveries p
-    WHERE p.account_id = accounts[n] AND p.mode = modes[n] AND p.endpoint_id = endpoints[n]
-      AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (ended.order_key, ended.endpoint_epoch)
-      AND (p.order_key, p.endpoint_epoch, p.id) > (ended.order_key, ended.endpoint_epoch, ids[n])
-    ORDER BY p.order_key, p.endpoint_epoch, p.id
-    LIMIT 1
-    -- A claim may be putting it to `infinity` this moment, because it still saw the one before it.
-    FOR NO KEY UPDATE;
-    IF follower.due_at = 'infinity' THEN
-      UPDATE signalpost.pending_deliveries AS target
-      SET due_at = now()
-      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = follower.id;
-    END IF;
-  END LOOP;
+      -- A claim may be putting it to `infinity` this moment, because it still saw the one before it.
+      FOR NO KEY UPDATE;
+      IF follower.due_at = 'infinity' THEN
+        UPDATE signalpost.pending_deliveries AS target
+        SET due_at = now()
+        WHERE target.account_id = waiting.account_id AND target.mode = waiting.mode AND target.id = follower.id;
+      END IF;
+    END LOOP;
+  END IF;
 
   FOR n IN 1 .. cardinality(failing_endpoints) LOOP
     UPDATE signalpost.webhook_endpoints AS target
@@ -290,7 +296,7 @@ BEGIN
     INSERT INTO signalpost.logs AS target (
       account_id, mode, id, category, action, status, description, operation_id, event_id, endpoint_id, delivery_id,
       actor_type, search, occurred_at)
-    SELECT w.account_id, w.mode, (hex || g.id_tail)::uuid, 'webhook', g.action, g.status, g.description,
+    SELECT w.account_id, w.mode, (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || g.id_tail)::uuid, 'webhook', g.action, g.status, g.description,
            coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), w.id, ids[g.row],
            'system', g.search, clock_timestamp()
     FROM unnest(log_rows, log_id_tails, log_actions, log_statuses, log_descriptions, log_searches)
@@ -316,11 +322,29 @@ BEGIN
     PERFORM pg_notify('signalpost_inbox', '');
   END IF;
 
-  DELETE FROM signalpost.claimed_batches b WHERE b.token = dispatcher_token AND b.batch = ANY (finished_batches);
-
-  PERFORM signalpost.count_attempts(
-    accounts, modes, endpoints, attempts_started_at, durations_ms, outcomes, status_codes, error_codes,
-    settled || cancelled);
+  -- What the statistics of endpoints read. The counters' rows are locked in the order of their key, as the last thing of
+  -- all: another settle of the same endpoint waits for no more than this commit.
+  INSERT INTO signalpost.attempt_counts AS target (account_id, mode, endpoint_id, hour, reason, bucket, count)
+  SELECT w.account_id, w.mode, w.id, s.hour, s.reason, s.bucket, s.count
+  FROM (
+    SELECT g.account_id, g.mode, g.endpoint_id, date_trunc('hour', g.started_at, 'UTC') AS hour,
+           CASE
+             WHEN g.outcome = 'succeeded' THEN ''
+             ELSE coalesce(g.error_code, 'status_' || g.status_code / 100 || 'xx')
+           END AS reason,
+           ceil(ln(greatest(g.duration_ms, 1)) / ln(1.1))::smallint AS bucket,
+           count(*) AS count
+    FROM unnest(accounts, modes, endpoints, attempts_started_at, durations_ms, outcomes, status_codes, error_codes)
+      WITH ORDINALITY
+      AS g (account_id, mode, endpoint_id, started_at, duration_ms, outcome, status_code, error_code, n)
+    WHERE all_settled OR g.n = ANY (recorded)
+    GROUP BY 1, 2, 3, 4, 5, 6
+  ) AS s
+  JOIN signalpost.webhook_endpoints w
+    ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
+  ORDER BY 1, 2, 3, 4, 5, 6
+  ON CONFLICT (account_id, mode, endpoint_id, hour, reason, bucket)
+  DO UPDATE SET count = target.count + excluded.count;
 
   RETURN settled;
 END

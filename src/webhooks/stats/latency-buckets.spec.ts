@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { bucketMs, LATENCY_ERROR, percentiles } from './latency-buckets.js';
 
-/** As count_attempts.sql puts it. */
+/** As settle_deliveries.sql puts it. */
 const bucketOf = (durationMs: number) => Math.ceil(Math.log(Math.max(durationMs, 1)) / Math.log(1.1));
 const countsOf = (durations: readonly number[]) => durations.map((ms) => ({ bucket: bucketOf(ms), count: 1 }));
 

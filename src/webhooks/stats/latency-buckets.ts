@@ -2,7 +2,7 @@
  * Durations are counted in buckets whose bounds grow by a tenth: bucket n holds what is over 1.1^(n−1) ms and at most
  * 1.1^n ms, bucket 0 all up to 1 ms. A value in the middle of a bucket (so that it is as far, in proportion, from both
  * bounds) is at most 4.8 % from any duration in it, before it is rounded to whole milliseconds. As in
- * migrations/functions/count_attempts.sql; the scheme is that of DDSketch (Masson, Rim, Lee: VLDB 2019).
+ * migrations/functions/settle_deliveries.sql; the scheme is that of DDSketch (Masson, Rim, Lee: VLDB 2019).
  */
 const GROWTH = 1.1;
 
