@@ -13,13 +13,15 @@ describe('a transaction', () => {
     const database = service.app.get(Database);
     const lock = (manager: EntityManager, key: number) => manager.query('SELECT pg_advisory_xact_lock(740, $1)', [key]);
     let begun = 0;
+    let held = 0;
     let bothHoldOne: () => void = () => undefined;
     const crossed = new Promise<void>((resolve) => (bothHoldOne = resolve));
     const take = (first: number, second: number) =>
       database.transaction(async (manager) => {
         begun += 1;
         await lock(manager, first);
-        if (begun === 2) bothHoldOne();
+        held += 1;
+        if (held === 2) bothHoldOne();
         await crossed;
         await lock(manager, second);
         return first;
