@@ -15,7 +15,8 @@ export const about =
   "its group's cases. Of the worst case alone: the one whose median grew most.";
 export const limitedBy = [
   'Each request reads a page by an index; what grows is the depth of the indexes and what of them is in memory.',
-  'Search by words: how many months have to be looked at before a page is full.',
+  'Search by words: how many months have to be looked at before a page is full, and how many hits a word has, which in a ' +
+    'longer history are more; of several words, the rare one alone is looked up.',
 ];
 export const SIZES = {
   smoke: { sizes: [1_000, 5_000], blocks: 2, asks: 2 },

@@ -141,6 +141,17 @@ describe('a page of a long history costs a page', () => {
     expectPage(read);
   });
 
+  it.each([
+    [['adjoua', 'nobody'], 0],
+    [['adjoua', 'zuleika'], 2 * MONTHS],
+  ])('of operations with the words %j: the index is asked for the rare one alone', async (terms, hits) => {
+    const read = new ReadRows(runner);
+    const none = { kinds: [], statuses: [], references: [], terms: [], createdAfter: null, createdBefore: null };
+    const repository = new OperationsRepository(read.database);
+    expect(await repository.list(tenant, { ...none, lastEventFrom: FROM, terms }, PAGE)).toEqual([]);
+    expect(read.gathered).toBe(hits);
+  });
+
   it.each(EVENTS)('of events by %j', async (filters) => {
     const read = new ReadRows(runner);
     const none = {

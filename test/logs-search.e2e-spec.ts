@@ -59,6 +59,16 @@ function makeRow(n: number, nowMs: number): Row {
   };
 }
 
+/** In the last and in the first millisecond of two months, further back than the first step of a search. */
+function makeEdgeRows(now: Date): Row[] {
+  const monthMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1);
+  return [monthMs - 1, monthMs].map((createdMs) => {
+    const id = newUuid(createdMs);
+    const search = searchText('Edge of a month');
+    return { ...makeRow(1, createdMs), id, createdMs, occurredMs: createdMs, search, eventId: id };
+  });
+}
+
 describe('searching logs', () => {
   let service: Service;
   let account: MadeAccount;
@@ -79,7 +89,8 @@ describe('searching logs', () => {
     const made = Array.from({ length: ROWS }, (_, n) => makeRow(n, now.getTime() - 60_000));
     const neighbour = made[ROWS / 2]!;
     middle = neighbour.id;
-    rows = [...made, { ...neighbour, id: uuidAfter(middle) }].sort((a, b) => (a.id < b.id ? 1 : -1));
+    rows = [...made, { ...neighbour, id: uuidAfter(middle) }, ...makeEdgeRows(now)];
+    rows.sort((a, b) => (a.id < b.id ? 1 : -1));
     await insert(account.id, rows);
     // Another account's words must neither be found nor be in the way.
     await insert((await service.makeAccount()).id, rows.slice(0, 8_000));
@@ -169,6 +180,7 @@ describe('searching logs', () => {
     { created_before: at(0.3), status: 'failed' },
     { created_after: at(0.2), created_before: at(0.9) },
     { q: `inv ${ROWS / 2}` },
+    { q: 'edge' },
   ];
 
   it.each(QUERIES.map((query) => [JSON.stringify(query), query] as const))(

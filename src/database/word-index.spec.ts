@@ -1,4 +1,4 @@
-import { anyOf, every, everyTerm, wholeWord, wordStart } from './word-index.js';
+import { anyOf, every, everyTerm, tellingFirst, wholeWord, wordStart } from './word-index.js';
 
 const OWNER = { accountId: '019a4b00-0000-7000-8000-0000a1b2c3d4', mode: 'live' };
 
@@ -16,5 +16,14 @@ describe('questions to a word index', () => {
     expect(every([anyOf([wholeWord(OWNER, 'a'), wordStart(OWNER, 'b')]), wholeWord(OWNER, 'c')])).toBe(
       "('lb2c3d4a' | 'lb2c3d4b':*) & 'lb2c3d4c'",
     );
+  });
+
+  it('begin with the terms that tell most: numbers, then long words, or the rarest where that is known', () => {
+    expect(tellingFirst(['adjoua', 'inv', 'a1', 'abla'])).toEqual(['a1', 'adjoua', 'abla']);
+    const shares = new Map([
+      ['adjoua', 0.03],
+      ['inv', 0.9],
+    ]);
+    expect(tellingFirst(['adjoua', 'inv', 'abla'], shares)).toEqual(['abla', 'adjoua']);
   });
 });

@@ -89,6 +89,20 @@ export function edgeStatement(scan: OperationScan, order: Order): OperationState
 }
 
 /**
+ * How many of the `limit` nearest operations of the range, whatever their kind and status, match each of the `patterns`,
+ * numbered from 0; a pattern that none matches has no row. Index: operations_by_time.
+ */
+export function sampleStatement(order: Order): OperationStatement {
+  return shapes.get(
+    `operations.sample.${order}`,
+    (p) => `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching
+      FROM (SELECT o.search FROM signalpost.operations o WHERE ${tenant(p)} AND ${inRange(p)} ${inOrder(order)} LIMIT ${p('limit')}) AS o
+      JOIN unnest(${p('patterns')}::text[]) WITH ORDINALITY AS wanted (pattern, number) ON o.search LIKE wanted.pattern
+      GROUP BY wanted.number`,
+  );
+}
+
+/**
  * A page of the operations that a word or a reference leads to, and in each row, also where there is no operation, how
  * many hits there were; past `MOST_HITS[of]` the page means nothing. Index: operations_by_word, whose tests of truth keep
  * the planner from any other; or events_by_reference, for the event that made an operation's state carries the same

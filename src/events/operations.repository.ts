@@ -27,6 +27,7 @@ import {
   type Order,
   pageStatement,
   PLACE,
+  sampleStatement,
 } from './operation-statements.js';
 
 export interface OperationRow {
@@ -134,23 +135,23 @@ export class OperationsRepository {
 
   /**
    * Everything at once: at first where the reference or a word is rare or nowhere, then where all words together are, for
-   * an index reads all there is of the beginning of a frequent word.
+   * an index reads all there is of the beginning of a frequent word. Which of several words are frequent, a look at the
+   * nearest operations tells.
    */
   private hitsScan({ references, terms }: OperationFilters, values: OperationValues, order: Order): OperationsScan {
     const owner = { accountId: String(values.accountId), mode: String(values.mode) };
-    const questions = tellingFirst(terms).map((term) => everyTerm(owner, [term]));
-    const ofReference = references.length > 0 ? [{ lead: 'reference', question: null } as const] : [];
-    const alone = [...ofReference, ...questions.map((question) => ({ lead: 'words', question }) as const)];
-    const ofTerms = terms.length > 0 ? [{ lead: 'words', question: everyTerm(owner, terms) } as const] : [];
-    const rounds = [
-      { length: FIRST_ROUND, of: 'alone', leads: alone },
-      { length: SECOND_ROUND, of: 'together', leads: [...ofReference, ...ofTerms] },
-    ] as const;
+    const ofReference: Lead[] = references.length > 0 ? [{ lead: 'reference', question: null }] : [];
+    const ofTerms = (asked: readonly string[]): Lead => ({ lead: 'words', question: everyTerm(owner, asked) });
+    const leadsOf = async (range: KeyRange<Place>, of: keyof typeof MOST_HITS): Promise<Lead[]> => {
+      if (of === 'together') return terms.length > 0 ? [...ofReference, ofTerms(terms)] : ofReference;
+      const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : undefined;
+      return [...ofReference, ...tellingFirst(terms, shares).map((term) => ofTerms([term]))];
+    };
     return {
       step: async (range, length, limit) => {
-        const round = rounds.find((each) => each.length === length);
-        for (const { lead, question } of round?.leads ?? []) {
-          const { of } = round!;
+        const of = length === FIRST_ROUND ? 'alone' : length === SECOND_ROUND ? 'together' : null;
+        if (of === null) return null;
+        for (const { lead, question } of await leadsOf(range, of)) {
           const given = { ...values, ...boundsOf(range), limit, question };
           const rows = await this.rows<OperationRow & { hits: number }>(hitsStatement(lead, of, order), given);
           if (rows[0]!.hits <= MOST_HITS[of]) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
@@ -160,9 +161,27 @@ export class OperationsRepository {
     };
   }
 
+  /** How frequent the terms are among the nearest operations of the range. */
+  private async sharesOf(
+    terms: readonly string[],
+    range: KeyRange<Place>,
+    values: OperationValues,
+    order: Order,
+  ): Promise<Map<string, number>> {
+    const given = { ...values, ...boundsOf(range), limit: FIRST_ROUND };
+    const counts = await this.rows<{ term: number; matching: number }>(sampleStatement(order), given);
+    return new Map(counts.map(({ term, matching }) => [terms[term]!, matching / FIRST_ROUND]));
+  }
+
   private rows<R>(statement: ShapedStatement<OperationValue>, values: OperationValues): Promise<R[]> {
     return this.database.rows<R>(statement.statement, statement.valuesOf(values));
   }
+}
+
+/** A way to hits: the reference, or a question to the word index. */
+interface Lead {
+  readonly lead: 'words' | 'reference';
+  readonly question: string | null;
 }
 
 /** A place in the list: a time, as PostgreSQL reads it, and an id within it. */

@@ -15,6 +15,8 @@ interface PlanNode {
 /** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its scans meet, and the pages it touches. */
 export class ReadRows {
   count = 0;
+  /** Places that word indexes gave at once, all before the first row was read. */
+  gathered = 0;
   pages = 0;
   readonly nodeTypes = new Set<string>();
 
@@ -47,6 +49,7 @@ export class ReadRows {
       const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
       this.count += (node['Actual Rows'] + removed) * node['Actual Loops'];
     }
+    if (node['Node Type'] === 'Bitmap Index Scan') this.gathered += node['Actual Rows'] * node['Actual Loops'];
     for (const child of node.Plans ?? []) this.add(child);
   }
 }
