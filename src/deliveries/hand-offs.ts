@@ -22,11 +22,11 @@ export interface HandOffOffer {
   readonly batch: number;
   readonly lanes: readonly { readonly lane: LaneId; readonly room: number }[];
   /** It is committed. */
-  accept(handed: readonly HandedLane[]): void;
+  readonly accept: (handed: readonly HandedLane[]) => void;
   /** Nothing was written. */
-  decline(): void;
+  readonly decline: () => void;
   /** Nobody knows whether it was committed. */
-  abandon(): void;
+  readonly abandon: () => void;
 }
 
 /** Room in the lanes of some ledgers for at most so many deliveries each; null: there is none. */

@@ -1,4 +1,5 @@
 import { Clock } from '../common/clock.js';
+import type { HandedLane, HandOffOffer } from '../deliveries/hand-offs.js';
 import type { Claim, ClaimedDelivery, LaneClaim } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
@@ -22,6 +23,10 @@ class World {
   readonly settled: string[] = [];
   readonly errors: string[] = [];
   readonly attempts: string[] = [];
+  /** Of each claim: where it began to read, null for the head. */
+  readonly claimedFrom: (string | null)[] = [];
+  /** Batches that settles ended. */
+  readonly finished: number[] = [];
   inTheAir = 0;
   mostInTheAir = 0;
   owner: string | null = null;
@@ -39,6 +44,7 @@ class World {
     findReadyLanes: async (): Promise<LaneId[]> => (this.owner === null && this.due.size > 0 ? [LANE] : []),
     readOwned: async () => (this.owner === null ? [] : [{ lane: LANE, gen: '1' }]),
     claim: async (token: string, _batch: number, [wanted]: LaneClaim[], inFlight: string[]): Promise<Claim> => {
+      this.claimedFrom.push(wanted!.after?.id ?? null);
       await this.claimGate;
       if (!this.hasLease) return { deliveries: [], lanes: [] };
       this.owner ??= token;
@@ -47,12 +53,14 @@ class World {
       const lane = { lane: LANE, gen: '1', isOpen: true, recheckedTo: null, ...rest };
       return { deliveries: ids.map((id) => this.claimed(id)), lanes: this.owner === token ? [lane] : [] };
     },
-    settle: async (_token: string, _finished: number[], settlements: Settlement[]): Promise<number[] | null> => {
+    settle: async (_token: string, finished: number[], settlements: Settlement[]): Promise<number[] | null> => {
       if (this.failures > 0) {
         this.failures -= 1;
         throw new Error('connection lost');
       }
       if (!this.hasLease) return null;
+      this.finished.push(...finished);
+      this.tell();
       return settlements.flatMap(({ deliveryId, number, next }, index) => {
         if (this.due.get(deliveryId) !== number - 1) return [];
         this.due.delete(deliveryId);
@@ -109,6 +117,12 @@ class World {
 
   add(...numbers: number[]): void {
     for (const number of numbers) this.due.set(uuid(number), 0);
+  }
+
+  /** As a publish hands it over that took the lane to `gen`. */
+  handed(gen: string, ...numbers: number[]): HandedLane {
+    this.add(...numbers);
+    return { lane: LANE, gen, deliveries: numbers.map((number) => this.claimed(uuid(number))), isAll: true };
   }
 
   /** Resolves when `isTrue` holds; asked after each send, settle, attempt and error. */
@@ -252,5 +266,71 @@ describe('DispatchSession', () => {
     session.end();
     await closing;
     expect(world.sent).toEqual([]);
+  });
+
+  describe('for a publish of its process', () => {
+    const offer = (most = 10) => session.offer([{ accountId: LANE[0], mode: LANE[1] }], most);
+    beforeEach(async () => {
+      world.add(1);
+      await session.poll();
+      await world.until(() => world.attempts.length === 1);
+      while (session.inFlight > 0) await new Promise(setImmediate);
+      world.claimedFrom.length = 0;
+    });
+
+    it('keeps room, sends and settles what is handed over without a claim, and ends its record', async () => {
+      const { token, batch, lanes, accept } = offer(3)!;
+      expect([token, lanes]).toEqual([session.token, [{ lane: LANE, room: 3 }]]);
+      accept([world.handed('2', 2, 3)]);
+      await world.until(() => world.attempts.length === 3 && world.finished.includes(batch));
+      expect([world.sent, world.claimedFrom]).toEqual([[1, 2, 3].map(uuid), []]);
+      expect(world.due.size).toBe(0);
+    });
+
+    it('has one offer open for a lane at a time, whose room is free again when nothing was written', () => {
+      const { lanes, decline } = offer()!;
+      expect([lanes[0]!.room, offer()]).toEqual([4, null]);
+      decline();
+      expect(offer()!.lanes).toEqual(lanes);
+    });
+
+    it('reads the head again when nobody knows what was written, and clears the record that there may be', async () => {
+      const { batch, abandon } = offer()!;
+      world.add(2);
+      abandon();
+      await world.until(() => world.attempts.length === 2 && world.finished.includes(batch));
+      expect([world.sent, world.claimedFrom[0]]).toEqual([[1, 2].map(uuid), null]);
+    });
+
+    it('closes only when it is known what came of an offer, with what was handed over, and makes no other', async () => {
+      const { accept } = offer()!;
+      const closing = session.close();
+      expect(offer()).toBeNull();
+      await new Promise(setImmediate);
+      expect(world.owner).toBe(session.token);
+      accept([world.handed('2', 2)]);
+      await closing;
+      expect([world.settled.length, world.owner, world.due.size]).toEqual([2, null, 0]);
+    });
+
+    it('closes when an offer came to nothing', async () => {
+      const { decline } = offer()!;
+      const closing = session.close();
+      decline();
+      await closing;
+      expect(world.owner).toBeNull();
+    });
+
+    it.each([
+      ['was committed', ({ accept }: HandOffOffer) => accept([world.handed('2', 2)])],
+      ['is not known', ({ abandon }: HandOffOffer) => abandon()],
+    ])('touches nothing after its end, though the publish %s', async (_, answer) => {
+      const made = offer()!;
+      session.end();
+      answer(made);
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      expect([world.sent, session.inFlight, world.finished.includes(made.batch)]).toEqual([[uuid(1)], 0, false]);
+    });
   });
 });

@@ -123,6 +123,37 @@ const FOUND: [chance: number, history: Step[]][] = [
       ] as const),
     ],
   ],
+  // Handed over and settled before a claim was answered that had read it, and sent again.
+  [
+    0,
+    [
+      ...([
+        ['publish', 0, 0, 0],
+        ['wait', 2, 0, 0],
+        ['failPublish', 0, 3, 0],
+        ['publishHere', 0, 0, 0],
+      ] as const),
+      ...([
+        ['wait', 1, 0, 0],
+        ['fail', 0, 3, 1],
+        ['publish', 0, 0, 0],
+      ] as const),
+    ],
+  ],
+  // Room given to a publish that a claim under way needed, and more in the air than a process may have.
+  [
+    0,
+    [
+      ...[0, 1, 2].map((endpoint) => ['answer', endpoint, 0, 4] as const),
+      ...[0, 1, 2, 2, 2].map((endpoint) => ['publish', endpoint, 0, 0] as const),
+      ...([
+        ['wait', 3, 0, 0],
+        ['fail', 0, 3, 1],
+        ['publishMany', 1, 0, 0],
+        ['publishHere', 0, 5, 0],
+      ] as const),
+    ],
+  ],
 ];
 
 /** Runs one history to its end, and lets everything heal; what it broke. */
