@@ -11,6 +11,10 @@ type Act = (queue: QueueComparison, a: number, b: number, c: number) => Promise<
 
 const ACTS: Record<string, { readonly weight: number; readonly act: Act }> = {
   publish: { weight: 8, act: (queue, endpoint, operation) => queue.publish(endpoint, operation) },
+  publishOffered: {
+    weight: 8,
+    act: (queue, endpoint, chosen, dispatcher) => queue.publishOffered(endpoint, chosen, dispatcher),
+  },
   claim: { weight: 8, act: (queue, dispatcher, endpoint, kind) => queue.claim(dispatcher, endpoint, kind) },
   settle: { weight: 6, act: (queue, chosen, outcome, count) => queue.settle(chosen, outcome, count) },
   park: { weight: 3, act: (queue, dispatcher, endpoint) => queue.park(dispatcher, endpoint) },

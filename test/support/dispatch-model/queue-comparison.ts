@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { decodeId, encodeId } from '../../../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../../../src/deliveries/dispatcher-lease.repository.js';
+import { type HandedLane, HandOffs } from '../../../src/deliveries/hand-offs.js';
 import {
   type Claim,
   type ClaimedDelivery,
@@ -11,7 +12,7 @@ import type { LaneId } from '../../../src/deliveries/lane-signals.js';
 import { LeftoversRepository } from '../../../src/deliveries/leftovers.repository.js';
 import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
 import { makeEndpoint } from '../deliveries.js';
-import { operationEvent, publishNew } from '../publishing.js';
+import { operationEvent, publishBatch, publishNew } from '../publishing.js';
 import type { Service } from '../service.js';
 import { settlementOf } from '../settlements.js';
 import { QueueModel } from './queue-model.js';
@@ -84,14 +85,47 @@ export class QueueComparison {
     const n = endpoint % ENDPOINTS.length;
     const operationId = `${n}_${operation % 2}`;
     const event = await publishNew(this.service, this.key, operationEvent(ENDPOINTS[n]!.eventType, operationId));
+    const [id] = await this.deliveriesOf([event.id]);
+    this.model.publish(this.lanes[n]![2], id!, operationId);
+  }
+
+  /** Several events at once, of which a dispatcher takes as many as it offers room for, if the lane is its own. */
+  async publishOffered(endpoint: number, chosen: number, dispatcher: number): Promise<[real: unknown, model: unknown]> {
+    const n = endpoint % ENDPOINTS.length;
+    const lane = this.lanes[n]!;
+    const operationId = `${n}_${chosen % 2}`;
+    const offer = {
+      token: this.tokens[dispatcher % 2]!,
+      batch: ++this.batch,
+      lanes: [{ lane, room: 1 + (chosen % 3) }],
+    };
+    let real: readonly HandedLane[] = [];
+    const accept = (handed: readonly HandedLane[]) => void (real = handed);
+    const nothing = () => undefined;
+    const endServing = this.service.app
+      .get(HandOffs)
+      .serve(() => ({ ...offer, accept, decline: nothing, abandon: nothing }));
+    const events = Array.from({ length: 1 + (chosen % 4) }, () => operationEvent(ENDPOINTS[n]!.eventType, operationId));
+    const { results } = await publishBatch(this.service, this.key, events).finally(endServing);
+    const ids = await this.deliveriesOf(results.map(({ event }) => event!.id));
+    const { handed } = this.model.publishOffered(lane[2], ids, operationId, offer);
+    const { token, batch } = offer;
+    for (const { deliveries } of real) {
+      this.inTheAir.push(...deliveries.map((delivery) => ({ token, batch, delivery })));
+    }
+    return [real.map(shownHanded), handed === null ? [] : [shownHanded(handed)]];
+  }
+
+  /** Of events, one each, in the order of their ids. */
+  private async deliveriesOf(eventIds: readonly string[]): Promise<string[]> {
     const found = await this.rows<{ id: string }>(
-      `SELECT id FROM signalpost.pending_deliveries WHERE account_id = $1 AND event_id = $2
-       UNION ALL SELECT id FROM signalpost.deliveries WHERE account_id = $1 AND event_id = $2`,
-      [this.accountId, decodeId('evt', event.id)],
+      `SELECT id FROM signalpost.pending_deliveries WHERE account_id = $1 AND event_id = ANY ($2)
+       UNION ALL SELECT id FROM signalpost.deliveries WHERE account_id = $1 AND event_id = ANY ($2) ORDER BY id`,
+      [this.accountId, eventIds.map((id) => decodeId('evt', id))],
     );
-    const { id } = found[0]!;
-    this.published.push(id);
-    this.model.publish(this.lanes[n]![2], id, operationId);
+    const ids = found.map(({ id }) => id);
+    this.published.push(...ids);
+    return ids;
   }
 
   /** `kind`: a bit each for a look at those that wait, a rate that is not known, and all lanes. */
@@ -184,7 +218,7 @@ export class QueueComparison {
 
   /** Everything that an act may leave: deliveries, how they wait or ended; lanes, whose they are and which are found. */
   async states(): Promise<[real: unknown, model: unknown]> {
-    const [pending, ended, lanes, ready] = await Promise.all([
+    const [pending, ended, lanes, batches, ready] = await Promise.all([
       this.rows<{ id: string }>(
         `SELECT id, CASE WHEN due_at = 'infinity' THEN 'behind' WHEN due_at <= now() THEN 'due' ELSE 'later' END AS waits,
            attempt_count, crash_count FROM signalpost.pending_deliveries WHERE account_id = $1 ORDER BY id`,
@@ -195,6 +229,11 @@ export class QueueComparison {
         [this.accountId],
       ),
       this.rows('SELECT endpoint_id, owner FROM signalpost.lanes WHERE account_id = $1 ORDER BY 1', [this.accountId]),
+      this.rows(
+        `SELECT token, batch::integer, delivery_ids, attempt_numbers FROM signalpost.claimed_batches
+         WHERE $1 = ANY (account_ids) ORDER BY batch`,
+        [this.accountId],
+      ),
       this.queue.findReadyLanes(10_000),
     ]);
     const found = ready.filter(([account]) => account === this.accountId).map(([, , id]) => id);
@@ -209,12 +248,19 @@ export class QueueComparison {
         .map(([id, end]) => ({ id, status: end.status, status_reason: end.reason, attempt_count: end.attemptCount }))
         .sort(byId),
       lanes: this.lanes.map(([, , id]) => ({ endpoint_id: id, owner: this.model.lanes.get(id)!.owner })),
+      batches: [...this.model.batches.values()]
+        .sort((a, b) => a.batch - b.batch)
+        .map(({ token, batch, entries }) => ({
+          ...{ token, batch },
+          delivery_ids: entries.map(([id]) => id),
+          attempt_numbers: entries.map(([, number]) => number),
+        })),
       found: this.model
         .findReady(10_000)
         .map(([, , id]) => id)
         .sort(),
     };
-    return [{ pending, ended, lanes, found: found.sort() }, model];
+    return [{ pending, ended, lanes, batches, found: found.sort() }, model];
   }
 
   async stop(): Promise<void> {
@@ -244,6 +290,10 @@ export class QueueComparison {
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1;
+}
+
+function shownHanded({ lane, deliveries, isAll }: HandedLane): object {
+  return { lane, isAll, deliveries: deliveries.map(({ id, attemptCount }) => ({ id, attemptCount })) };
 }
 
 function shownClaim({ deliveries, lanes }: Claim): object {
