@@ -27,6 +27,8 @@ class World {
   readonly claimedFrom: (string | null)[] = [];
   /** Batches that settles ended. */
   readonly finished: number[] = [];
+  /** For lanes without an owner. */
+  looks = 0;
   inTheAir = 0;
   mostInTheAir = 0;
   owner: string | null = null;
@@ -41,7 +43,10 @@ class World {
   private watchers: (() => void)[] = [];
 
   readonly queue = {
-    findReadyLanes: async (): Promise<LaneId[]> => (this.owner === null && this.due.size > 0 ? [LANE] : []),
+    findReadyLanes: async (): Promise<LaneId[]> => {
+      this.looks += 1;
+      return this.owner === null && this.due.size > 0 ? [LANE] : [];
+    },
     readOwned: async () => (this.owner === null ? [] : [{ lane: LANE, gen: '1' }]),
     claim: async (token: string, _batch: number, [wanted]: LaneClaim[], inFlight: string[]): Promise<Claim> => {
       this.claimedFrom.push(wanted!.after?.id ?? null);
@@ -292,6 +297,24 @@ describe('DispatchSession', () => {
       expect([lanes[0]!.room, offer()]).toEqual([4, null]);
       decline();
       expect(offer()!.lanes).toEqual(lanes);
+    });
+
+    it('looks for other lanes once its room is free, where a poll came when it was all kept', async () => {
+      session.end();
+      [world.owner, world.looks] = [null, 0];
+      session = new DispatchSession(world.ports, new Clock(), { concurrency: 4, laneConcurrency: 4 });
+      world.add(2);
+      await session.poll();
+      await world.until(() => world.attempts.length === 2);
+      while (session.inFlight > 0) await new Promise(setImmediate);
+      const { lanes, decline } = offer()!;
+      const before = world.looks;
+      await session.poll();
+      expect([lanes[0]!.room, world.looks]).toEqual([4, before]);
+      decline();
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      expect(world.looks).toBe(before + 1);
     });
 
     it('reads the head again when nobody knows what was written, and clears the record that there may be', async () => {

@@ -184,7 +184,7 @@ export class DispatchSession {
 
   private async findReady(): Promise<void> {
     const room = Math.min(this.book.capacity(), CLAIM_LANES);
-    this.mayFindMore = false;
+    this.mayFindMore = room <= 0; // As soon as there is room that no owned lane needs.
     if (room > 0) {
       const ready = await this.ports.queue.findReadyLanes(room);
       this.mayFindMore = ready.length === room; // After their claim; until then it would find the same.
