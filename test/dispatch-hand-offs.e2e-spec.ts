@@ -89,6 +89,11 @@ describe('a publish in the process that owns the lane', () => {
     ['is ordered since', `UPDATE signalpost.webhook_endpoints SET ordering = 'operation' WHERE id = $1`],
     ['has a rate since', `UPDATE signalpost.webhook_endpoints SET rate_limit = 500 WHERE id = $1`],
     ['is another process’s since', `UPDATE signalpost.lanes SET owner = gen_random_uuid() WHERE endpoint_id = $1`],
+    [
+      'has an owner whose lease ran out',
+      `UPDATE signalpost.dispatchers AS d SET lease_until = now() - interval '1 minute'
+       FROM signalpost.lanes l WHERE l.endpoint_id = $1 AND d.token = l.owner`,
+    ],
   ])('hands over nothing of a lane that %s, though it has not heard of it', async (_, change) => {
     await settled(await publishUntilHandedOver());
     await rows(change, [decodeId('we', endpointId)]);

@@ -7,7 +7,7 @@
 -- external id), and any erasure matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
 -- since the snapshot raises SP409, which undoes all.
 --
--- Deliveries of lanes that `dispatcher_token` owns go to it at once, as many as `offered_rooms` says and only where no
+-- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms` says and only where no
 -- order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without being read back. The nil
 -- token takes none.
 --
@@ -121,6 +121,7 @@ DECLARE
   alphabet CONSTANT text := '0123456789abcdefghjkmnpqrstvwxyz';
   planned_lane record;
   lane record;
+  has_lease boolean := false;
   handed uuid[];
   batch_accounts uuid[] := '{}';
   batch_modes text[] := '{}';
@@ -274,6 +275,11 @@ BEGIN
       count = target.count + excluded.count, amount = target.amount + excluded.amount;
   END IF;
 
+  IF cardinality(offered_endpoints) > 0 THEN
+    PERFORM FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp();
+    has_lease := FOUND;
+  END IF;
+
   -- Plan. A delivery's id has its event's millisecond and ordinal, so that it sorts as its event does and is found
   -- from it; of the endpoints, an account has 50 at most, read by primary key.
   -- One statement, so that every endpoint is seen once: enabled, it is owed a delivery; disabled, it skips one.
@@ -322,7 +328,7 @@ BEGIN
       SELECT a.status FROM signalpost.accounts a WHERE a.id = target.account_id
     ) AS account_status INTO lane;
     handed := '{}';
-    IF lane.owner = dispatcher_token AND planned_lane.is_free AND lane.account_status = 'active' THEN
+    IF has_lease AND lane.owner = dispatcher_token AND planned_lane.is_free AND lane.account_status = 'active' THEN
       handed := planned_lane.ids[
         1 : coalesce(offered_rooms[array_position(offered_endpoints, planned_lane.endpoint_id)], 0)];
       batch_ids := batch_ids || handed;
