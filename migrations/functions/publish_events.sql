@@ -3,17 +3,17 @@
 -- commit order; writes events, operations, external ids, idempotency keys, logs and planned deliveries; wakes lanes.
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
--- `expected_sequence`, or from what it remembers (-1). A ledger that has moved on since is checked for what matters (an operation's version, an
--- external id), and any erasure matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer
--- since the snapshot raises SP409, which undoes all.
+-- `expected_sequence`, or from what it remembers: -1, where no ledger stands. A ledger that has moved on since is checked
+-- for what matters (an operation's version, an external id), and any erasure matters; a conflict writes nothing and
+-- answers {"conflict": true}. An idempotency key that has got an answer since the snapshot raises SP409, which undoes all.
 --
--- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms` says and only where no
--- order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without being read back. The nil
--- token takes none.
+-- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms`
+-- says and only where no order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without
+-- being read back. The nil token takes none.
 --
--- Answers {"conflict": false, "sequences": [last one before, …], "times": [ms, …], both as the ledgers were given, "lanes": [[account_id,
--- mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that got deliveries to send, with
--- their generation after that.
+-- Answers {"conflict": false, "sequences": [last one before, …], "times": [ms, …], both as the ledgers were given,
+-- "lanes": [[account_id, mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that got
+-- deliveries to send, with their generation after that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.

@@ -10,8 +10,9 @@
 --
 -- Answers the numbers (from 1) of the rows that were settled; null when the lease is lost: then nothing was written.
 --
--- Lock: the dispatcher's row against its deletion (heartbeats go on), the deliveries by primary key in the order of
--- their ids, at last the counters of attempts. Index: primary keys throughout.
+-- Lock: the dispatcher's row against its deletion (heartbeats go on), the endpoints (shared, or for update where their
+-- failing changes), the deliveries, their followers, each in the order of their ids, at last the counters of attempts.
+-- Index: primary keys throughout.
 --
 -- Most calls settle a few successes, and a statement costs as much as several rows, also where it finds none: so what is
 -- seldom needed (leftovers, cancellations, followers, logs) is looked for only where something says that it is there.
@@ -296,7 +297,9 @@ BEGIN
     INSERT INTO signalpost.logs AS target (
       account_id, mode, id, category, action, status, description, operation_id, event_id, endpoint_id, delivery_id,
       actor_type, search, occurred_at)
-    SELECT w.account_id, w.mode, (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || g.id_tail)::uuid, 'webhook', g.action, g.status, g.description,
+    SELECT w.account_id, w.mode,
+           (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || g.id_tail)::uuid,
+           'webhook', g.action, g.status, g.description,
            coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), w.id, ids[g.row],
            'system', g.search, clock_timestamp()
     FROM unnest(log_rows, log_id_tails, log_actions, log_statuses, log_descriptions, log_searches)

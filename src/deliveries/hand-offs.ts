@@ -14,7 +14,13 @@ export interface HandedLane {
   readonly isAll: boolean;
 }
 
-/** Room that a dispatcher keeps in its lanes for one publish, which is told in one of three ways how that ended. */
+/** A ledger of a publish, with how many events it gets. */
+export interface PlannedLedger {
+  readonly tenant: Tenant;
+  readonly count: number;
+}
+
+/** Room that a dispatcher keeps in its lanes for one publish. It is to be told how that ended: in one of three ways, once. */
 export interface HandOffOffer {
   /** Of the dispatcher's lease: only lanes that it owns take anything. */
   readonly token: string;
@@ -29,8 +35,8 @@ export interface HandOffOffer {
   readonly abandon: () => void;
 }
 
-/** Room in the lanes of some ledgers for at most so many deliveries each; null: there is none. */
-export type HandOffSource = (ledgers: readonly Tenant[], most: number) => HandOffOffer | null;
+/** Room in the lanes of these ledgers; null: there is none. */
+export type HandOffSource = (ledgers: readonly PlannedLedger[]) => HandOffOffer | null;
 
 /**
  * From a publish to the dispatcher of the same process, if it has one, without the way over the queue: what a commit plans
@@ -40,8 +46,8 @@ export type HandOffSource = (ledgers: readonly Tenant[], most: number) => HandOf
 export class HandOffs {
   private source: HandOffSource | null = null;
 
-  offer(ledgers: readonly Tenant[], most: number): HandOffOffer | null {
-    return this.source?.(ledgers, most) ?? null;
+  offer(ledgers: readonly PlannedLedger[]): HandOffOffer | null {
+    return this.source?.(ledgers) ?? null;
   }
 
   /** @returns what ends it. */

@@ -274,7 +274,7 @@ describe('DispatchSession', () => {
   });
 
   describe('for a publish of its process', () => {
-    const offer = (most = 10) => session.offer([{ accountId: LANE[0], mode: LANE[1] }], most);
+    const offer = (most = 10) => session.offer([{ tenant: { accountId: LANE[0], mode: LANE[1] }, count: most }]);
     beforeEach(async () => {
       world.add(1);
       await session.poll();
@@ -299,7 +299,7 @@ describe('DispatchSession', () => {
       expect(offer()!.lanes).toEqual(lanes);
     });
 
-    it('looks for other lanes once its room is free, where a poll came when it was all kept', async () => {
+    it('looks for other lanes once its room is free, where a poll came when all was kept or in the air', async () => {
       session.end();
       [world.owner, world.looks] = [null, 0];
       session = new DispatchSession(world.ports, new Clock(), { concurrency: 4, laneConcurrency: 4 });
@@ -308,9 +308,13 @@ describe('DispatchSession', () => {
       await world.until(() => world.attempts.length === 2);
       while (session.inFlight > 0) await new Promise(setImmediate);
       const { lanes, decline } = offer()!;
+      world.gate = held().gate;
+      world.add(3, 4);
+      session.wake([LANE]);
+      await world.until(() => world.inTheAir === 2);
       const before = world.looks;
       await session.poll();
-      expect([lanes[0]!.room, world.looks]).toEqual([4, before]);
+      expect([lanes[0]!.room, world.looks]).toEqual([2, before]);
       decline();
       await new Promise(setImmediate);
       await new Promise(setImmediate);

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Locale } from '../accounts/account.js';
-import type { Tenant } from '../auth/caller.js';
 import type { Clock } from '../common/clock.js';
-import type { HandedLane, HandOffOffer } from '../deliveries/hand-offs.js';
+import type { HandedLane, HandOffOffer, PlannedLedger } from '../deliveries/hand-offs.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
@@ -99,9 +98,9 @@ export class DispatchSession {
   }
 
   /** Room for what a publish of this process is about to plan, in the lanes of these ledgers. */
-  offer(ledgers: readonly Tenant[], most: number): HandOffOffer | null {
+  offer(ledgers: readonly PlannedLedger[]): HandOffOffer | null {
     if (this.closing) return null;
-    const reserved = this.book.reserve(ledgers, most, this.clock.monotonicMs());
+    const reserved = this.book.reserve(ledgers, this.clock.monotonicMs());
     if (reserved.length === 0) return null;
     const batch = ++this.batch;
     this.openOffers += 1;
@@ -117,8 +116,8 @@ export class DispatchSession {
       accept: (handed) => end(false, handed),
       decline: () => end(false),
       abandon: () => {
-        end(true);
         if (!this.abort.signal.aborted) this.settler.forget(batch);
+        end(true);
       },
     };
   }

@@ -60,7 +60,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       (lanes) => this.session?.wake(lanes),
       () => this.poll(),
       (lane) => this.session?.endpointChanged(lane),
-      (ledgers, most) => this.session?.offer(ledgers, most) ?? null,
+      (ledgers) => this.session?.offer(ledgers) ?? null,
     );
     await this.heartbeat();
   }

@@ -100,8 +100,9 @@ describe('LaneBook', () => {
       isAll: true,
       ...more,
     });
-    const kept = (most = 10) => book.reserve([LEDGER], most, 0).map(({ lane: { id }, room }) => `${id[2]}:${room}`);
-    const reserve = () => book.reserve([LEDGER], 10, 0)[0]!;
+    const kept = (most = 10) =>
+      book.reserve([{ tenant: LEDGER, count: most }], 0).map(({ lane: { id }, room }) => `${id[2]}:${room}`);
+    const reserve = () => book.reserve([{ tenant: LEDGER, count: 10 }], 0)[0]!;
     const take = (item: HandedLane) => {
       const { lane: of, room } = reserve();
       return book.takeHanded(of, room, item, 0).map(({ id }) => id);
@@ -166,10 +167,10 @@ describe('LaneBook', () => {
       const { claims } = book.takeClaims(12, 0);
       expect(claims).toEqual([]); // All its room is kept.
       book.release(of, room, 0);
-      const again = book.reserve([LEDGER], 1, 0);
+      const again = book.reserve([{ tenant: LEDGER, count: 1 }], 0);
       expect(again).toEqual([]); // It is hungry now.
       claim();
-      const { lane: one, room: less } = book.reserve([LEDGER], 1, 0)[0]!;
+      const { lane: one, room: less } = book.reserve([{ tenant: LEDGER, count: 1 }], 0)[0]!;
       book.wake([A1], 0);
       claim({ a1: ['1'] });
       finish(A1, '1');
@@ -177,7 +178,7 @@ describe('LaneBook', () => {
     });
 
     it('is sent once, though it is settled before a claim is answered that met it', () => {
-      const { lane: of } = book.reserve([LEDGER], 1, 0)[0]!;
+      const { lane: of } = book.reserve([{ tenant: LEDGER, count: 1 }], 0)[0]!;
       book.wake([A1], 0);
       const { claims } = book.takeClaims(12, 0);
       expect(book.takeHanded(of, 1, handed(['1']), 0)).toHaveLength(1);
@@ -199,6 +200,28 @@ describe('LaneBook', () => {
       book.drop(of);
       expect(book.takeHanded(of, room, handed(['1']), 0)).toEqual([]);
       expect([book.inFlightCount, book.capacity()]).toEqual([0, 12]);
+    });
+
+    it('leaves room for other accounts, however long its publish waits for a lock', () => {
+      book = new LaneBook({ concurrency: 8, laneConcurrency: 4, claimLanes: 10 });
+      const mine = ['a1', 'a2', 'a3', 'a4'].map((name) => lane('a', name));
+      book.wake(mine, 0);
+      claim();
+      expect(kept()).toEqual(['a1:2', 'a2:2']);
+      book.wake([B1], 0);
+      expect(taken()).toEqual(['b1:4']);
+    });
+
+    it('does not make its lane forget a retry that was settled while a claim was on its way', () => {
+      take(handed(['1']));
+      book.wake([A1], 0);
+      const { claims } = book.takeClaims(12, 0);
+      finish(A1, '1', 0, 5_000);
+      book.apply(claims, { deliveries: [], lanes: [state(A1, { gen: '2', nextDueInMs: null })] }, 0);
+      take(handed(['2'], { gen: '3' }));
+      finish(A1, '2', 4_999);
+      book.refresh([{ lane: A1, gen: '3' }], 5_000);
+      expect(book.takeClaims(12, 5_000).claims).toMatchObject([{ lane: A1, after: null }]);
     });
 
     it('keeps its lane from being given back', () => {

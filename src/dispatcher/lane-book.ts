@@ -1,5 +1,4 @@
-import type { Tenant } from '../auth/caller.js';
-import type { HandedLane } from '../deliveries/hand-offs.js';
+import type { HandedLane, PlannedLedger } from '../deliveries/hand-offs.js';
 import type {
   Claim,
   ClaimedDelivery,
@@ -201,23 +200,23 @@ export class LaneBook {
   }
 
   /**
-   * Keeps room for a publish in lanes of these ledgers of which everything due is claimed, in fair shares with the lanes
-   * that wait for their turn: for at most `most` deliveries each, until `takeHanded` or `release`.
+   * Keeps room for a publish in lanes of its ledgers of which everything due is claimed, in fair shares with the lanes
+   * that wait for their turn: for as many deliveries as the ledger has events, until `takeHanded` or `release`.
    */
-  reserve(ledgers: readonly Tenant[], most: number, nowMs: number): { lane: Lane; room: number }[] {
-    const ready: Lane[] = [];
-    for (const ledger of ledgers) {
-      for (const lane of this.lanes.ofLedger(ledger)) if (mayTake(lane, nowMs)) ready.push(lane);
+  reserve(ledgers: readonly PlannedLedger[], nowMs: number): { lane: Lane; room: number }[] {
+    const ready: { lane: Lane; most: number }[] = [];
+    for (const { tenant, count } of ledgers) {
+      for (const lane of this.lanes.ofLedger(tenant)) if (mayTake(lane, nowMs)) ready.push({ lane, most: count });
     }
     const { claimLanes } = this.limits;
-    const share = Math.floor(this.room.toReserve / Math.max(1, ready.length + this.turns.count(claimLanes)));
-    const reserved = ready
-      .slice(0, claimLanes)
-      .map((lane) => ({ lane, room: Math.min(this.roomOf(lane, nowMs), share, most) }))
-      .filter(({ room }) => room > 0);
-    for (const { lane, room } of reserved) {
+    const share = Math.floor(this.room.unclaimed / Math.max(1, ready.length + this.turns.count(claimLanes)));
+    const reserved: { lane: Lane; room: number }[] = [];
+    for (const { lane, most } of ready.slice(0, claimLanes)) {
+      const room = Math.min(this.roomOf(lane, nowMs), share, most, this.room.toReserve);
+      if (room <= 0) continue;
       lane.reserved = room;
       this.room.reserved += room;
+      reserved.push({ lane, room });
     }
     return reserved;
   }
@@ -226,7 +225,10 @@ export class LaneBook {
   takeHanded(lane: Lane, room: number, { gen, deliveries, isAll }: HandedLane, nowMs: number): ClaimedDelivery[] {
     const unknown = deliveries.filter(({ id }) => !lane.claimedMeanwhile.has(id));
     this.release(lane, room, nowMs);
-    if (!this.lanes.has(lane)) return [];
+    if (!this.lanes.has(lane)) {
+      this.wake([lane.id], nowMs); // It was this process's at the commit, and nobody else may have been told.
+      return [];
+    }
     lane.idleSinceMs = nowMs;
     const fresh = unknown.filter((delivery) => this.beginSend(lane, delivery));
     if (lane.isClaiming) fresh.forEach(({ id }) => lane.handedMeanwhile.add(id));
@@ -273,7 +275,12 @@ export class LaneBook {
     const isRateNew = this.setRateLimit(lane, state.rateLimit, nowMs);
     if (lane.revision !== null && lane.revision !== state.revision) this.forgetPace(lane.id);
     lane.revision = state.revision;
-    this.setNextDue(lane, state.nextDueInMs === null ? null : nowMs + state.nextDueInMs, nowMs);
+    // What was settled while the claim was under way may be due sooner than what it saw.
+    const dueMs = Math.min(
+      lane.nextDueMs ?? Infinity,
+      state.nextDueInMs === null ? Infinity : nowMs + state.nextDueInMs,
+    );
+    this.setNextDue(lane, dueMs === Infinity ? null : dueMs, nowMs);
     if (count > 0) lane.idleSinceMs = nowMs;
     const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
     this.advance(lane, wanted, last && { dueAtMs: last.dueAtMs, id: last.id }, isWholeRead);

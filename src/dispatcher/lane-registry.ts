@@ -34,7 +34,7 @@ export class LaneRegistry {
   }
 
   ofLedger({ accountId, mode }: Tenant): Iterable<Lane> {
-    return this.byLedger.get(`${accountId} ${mode}`) ?? [];
+    return this.byLedger.get(ledgerOf(accountId, mode)) ?? [];
   }
 
   add(id: LaneId, nowMs: number): Lane {
@@ -44,16 +44,16 @@ export class LaneRegistry {
     const lane = newLane(id, known?.pace ?? this.newPace(), nowMs);
     lane.revision = known?.revision ?? null;
     this.lanes.set(key, lane);
-    const siblings = this.byLedger.get(ledgerOf(id));
-    if (siblings === undefined) this.byLedger.set(ledgerOf(id), new Set([lane]));
+    const siblings = this.byLedger.get(ledgerOf(id[0], id[1]));
+    if (siblings === undefined) this.byLedger.set(ledgerOf(id[0], id[1]), new Set([lane]));
     else siblings.add(lane);
     return lane;
   }
 
   drop(lane: Lane): void {
     this.lanes.delete(lane.key);
-    const siblings = this.byLedger.get(ledgerOf(lane.id));
-    if (siblings?.delete(lane) && siblings.size === 0) this.byLedger.delete(ledgerOf(lane.id));
+    const siblings = this.byLedger.get(ledgerOf(lane.id[0], lane.id[1]));
+    if (siblings?.delete(lane) && siblings.size === 0) this.byLedger.delete(ledgerOf(lane.id[0], lane.id[1]));
   }
 
   rememberPace({ key, pace, revision }: Lane): void {
@@ -74,6 +74,6 @@ export class LaneRegistry {
   }
 }
 
-function ledgerOf([accountId, mode]: LaneId): string {
+function ledgerOf(accountId: string, mode: string): string {
   return `${accountId} ${mode}`;
 }

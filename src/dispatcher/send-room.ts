@@ -1,6 +1,9 @@
 /** So many times what may be in the air may be claimed and not settled, so that settling does not hold sending back. */
 export const UNSETTLED_FACTOR = 4;
 
+/** Of the concurrency, so much may be kept for publishes under way. */
+const RESERVED_SHARE = 0.5;
+
 /** How much of what a process may have in the air is taken, by what is there and by what may come any moment. */
 export class SendRoom {
   /** Claimed or handed over, and not settled. */
@@ -21,8 +24,13 @@ export class SendRoom {
     return Math.min(this.concurrency - this.sending, unsettled) - this.reserved;
   }
 
-  /** For a publish, at any time. */
-  get toReserve(): number {
+  /** Beside what a claim under way may bring. */
+  get unclaimed(): number {
     return this.toClaim - this.claiming;
+  }
+
+  /** For publishes, at any time: one that waits for a lock keeps its room, and half is left for the others. */
+  get toReserve(): number {
+    return Math.min(this.unclaimed, Math.floor(this.concurrency * RESERVED_SHARE) - this.reserved);
   }
 }

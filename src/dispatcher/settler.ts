@@ -5,8 +5,8 @@ import type { Settlement } from '../deliveries/settle-arguments.js';
 
 const SETTLE_ROWS = 500;
 const RETRY_MS = 200;
-/** Claims of one lease whose answers were lost, of which the last so many are remembered. */
-const LOST_CLAIMS = 50;
+/** Claims and publishes of one lease whose answers were lost, of which the last so many are remembered. */
+const LOST_BATCHES = 50;
 
 interface WaitingSettlement {
   readonly settlement: Settlement;
@@ -59,11 +59,12 @@ export class Settler {
   }
 
   /**
-   * The answer to this batch's claim (or publish) was lost, so nothing of it will be sent; whether it was recorded nobody knows. It may
-   * be later, for a backend whose client is gone ends what it is doing. So every settle from now on clears it.
+   * The answer to this batch's claim or publish was lost, so nothing of it will be sent; whether it was recorded nobody
+   * knows. It may be later, for a backend whose client is gone ends what it is doing. So every settle from now on
+   * clears it.
    */
   forget(batch: number): void {
-    this.lost = [...this.lost, batch].slice(-LOST_CLAIMS);
+    this.lost = [...this.lost, batch].slice(-LOST_BATCHES);
     this.finished.push(batch);
     this.schedule();
   }

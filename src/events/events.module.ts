@@ -29,6 +29,7 @@ import { OperationsController } from './operations.controller.js';
 import { OperationsRepository } from './operations.repository.js';
 import { OperationsService } from './operations.service.js';
 import { PublishController } from './publish.controller.js';
+import { EventWriter } from './event-writer.js';
 import { EventPublisher } from './publisher.js';
 import { RedeliverController } from './redeliver.controller.js';
 import { RedeliveryService } from './redelivery.service.js';
@@ -80,6 +81,7 @@ import { TimelineService } from './timeline.service.js';
     OperationsRepository,
     OperationsService,
     EventPublisher,
+    EventWriter,
     RedeliveryService,
     TimelineRepository,
     TimelineService,

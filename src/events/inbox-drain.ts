@@ -5,9 +5,9 @@ import { Database } from '../database/database.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
+import { EventWriter } from './event-writer.js';
 import { InboxRefusals, type RefusedRow } from './inbox-refusals.js';
 import { InboxRepository, type InboxEvent } from './inbox.repository.js';
-import { EventPublisher } from './publisher.js';
 
 /** Each may have 256 KiB, and all of them are in memory at once. */
 export const EVENTS_A_RUN = 200;
@@ -31,7 +31,7 @@ const NOTHING: InboxRun = { published: 0, refused: 0, lanes: [] };
 export class InboxDrain {
   constructor(
     private readonly repository: InboxRepository,
-    private readonly publisher: EventPublisher,
+    private readonly writer: EventWriter,
     private readonly acceptance: EventAcceptance,
     private readonly refusals: InboxRefusals,
     private readonly database: Database,
@@ -48,7 +48,7 @@ export class InboxDrain {
         const items: (AcceptedEvent | AppError)[] = [];
         for (const row of rows) items.push(await this.accept(row, manager));
         const unit = { isBatch: true, items, idempotency: null };
-        const { plan, receipt } = await this.publisher.publishLocked([unit], manager);
+        const { plan, receipt } = await this.writer.publishLocked([unit], manager);
         const outcomes = plan.units[0]!.outcomes;
         const refused = outcomes.flatMap((outcome, index): RefusedRow[] =>
           outcome.kind === 'refused' ? [{ row: rows[index]!, error: outcome.error }] : [],

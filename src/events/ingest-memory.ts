@@ -1,3 +1,4 @@
+import type { Tenant } from '../auth/caller.js';
 import type { SnapshotRequest } from './ingest.repository.js';
 import { ledgerKey, objectKey, type IngestSnapshot, type LedgerState } from './ingest-snapshot.js';
 import type { OperationState } from './operation-state.js';
@@ -14,6 +15,24 @@ const FIRST_PAUSE_FLUSHES = 1;
 const MAX_PAUSE_FLUSHES = 64;
 /** So long this process counts the time on by itself after a look at the database's clock. */
 const CLOCK_MS = 10_000;
+/** An answer that was longer on its way says too little of what the clock shows now. */
+const MAX_WAY_MS = 200;
+/** So long an operation is remembered: what is personal in it does not stay for as long as nobody publishes much. */
+const MAX_AGE_MS = 10 * 60_000;
+
+interface RememberedLedger {
+  /** How often it was erased when it was last written to. */
+  erasures: number;
+  pauseFlushes: number;
+  readsLeft: number;
+}
+
+interface RememberedOperation {
+  readonly state: OperationState;
+  /** Of its ledger at that time. */
+  readonly erasures: number;
+  readonly atMs: number;
+}
 
 /**
  * What this process wrote last, to plan the next flush from without asking the database first: operations that it does
@@ -23,52 +42,94 @@ const CLOCK_MS = 10_000;
  * came after the one before.
  */
 export class IngestMemory {
-  /** How often each ledger was erased when it was last written to. */
-  private readonly erasures = new Map<string, number>();
-  private readonly operations = new Map<string, { readonly state: OperationState; readonly erasures: number }>();
-  private pauseFlushes = FIRST_PAUSE_FLUSHES;
-  private readsLeft = 0;
+  private readonly ledgers = new Map<string, RememberedLedger>();
+  /** The oldest first. */
+  private readonly operations = new Map<string, RememberedOperation>();
   private clock: { readonly databaseMs: number; readonly monotonicMs: number } | null = null;
 
   /** Null: the database is to be asked. */
   guess({ ledgers, operations }: SnapshotRequest, monotonicMs: number): IngestSnapshot | null {
-    if (this.readsLeft > 0) {
-      this.readsLeft -= 1;
-      return null;
+    this.dropOld(monotonicMs);
+    const remembered = ledgers.map((tenant) => this.ledgers.get(ledgerKey(tenant)));
+    let mayGuess = true;
+    for (const ledger of remembered) {
+      if (ledger === undefined || ledger.readsLeft > 0) mayGuess = false;
+      if (ledger !== undefined && ledger.readsLeft > 0) ledger.readsLeft -= 1;
     }
     let nowMs = this.databaseMs(monotonicMs);
-    if (nowMs === null) return null;
-    const states = new Map<string, LedgerState>();
-    for (const tenant of ledgers) {
-      const erasures = this.erasures.get(ledgerKey(tenant));
-      if (erasures === undefined) return null;
-      states.set(ledgerKey(tenant), { sequence: UNKNOWN_SEQUENCE, erasures });
-    }
+    if (!mayGuess || nowMs === null) return null;
+    const states = ledgers.map((tenant, index): [string, LedgerState] => [
+      ledgerKey(tenant),
+      { sequence: UNKNOWN_SEQUENCE, erasures: remembered[index]!.erasures },
+    ]);
     const known = new Map<string, OperationState>();
     for (const { tenant, id } of operations) {
       const key = objectKey(tenant, id);
       const entry = this.operations.get(key);
       // What was remembered before an erasure may hold what was erased.
-      if (entry === undefined || entry.erasures !== this.erasures.get(ledgerKey(tenant))) continue;
+      if (entry === undefined || entry.erasures !== this.ledgers.get(ledgerKey(tenant))!.erasures) continue;
       known.set(key, entry.state);
       nowMs = Math.max(nowMs, entry.state.updatedAtMs); // That time has been, though this process counts it later.
     }
-    return { nowMs, ledgers: states, operations: known, externalIds: new Map(), answers: new Map() };
+    return { nowMs, ledgers: new Map(states), operations: known, externalIds: new Map(), answers: new Map() };
   }
 
-  /** What the database's clock showed, in a snapshot that was here at `monotonicMs`. */
-  learnTime(databaseMs: number, monotonicMs: number): void {
+  /** What the database's clock showed, in a snapshot that was asked for and here at these times. */
+  learnTime(databaseMs: number, askedAtMs: number, monotonicMs: number): void {
+    if (monotonicMs - askedAtMs > MAX_WAY_MS) return;
     const known = this.databaseMs(monotonicMs);
     if (known === null || databaseMs > known) this.clock = { databaseMs, monotonicMs };
   }
 
-  guessedRight(): void {
-    this.pauseFlushes = FIRST_PAUSE_FLUSHES;
+  guessedRight({ ledgers }: PublishPlan): void {
+    for (const { tenant } of ledgers) {
+      const ledger = this.ledgers.get(ledgerKey(tenant));
+      if (ledger !== undefined) ledger.pauseFlushes = FIRST_PAUSE_FLUSHES;
+    }
   }
 
-  guessedWrong(): void {
-    this.readsLeft = this.pauseFlushes;
-    this.pauseFlushes = Math.min(this.pauseFlushes * 2, MAX_PAUSE_FLUSHES);
+  guessedWrong({ ledgers }: PublishPlan): void {
+    this.clock = null; // It may have been the time that was wrong.
+    for (const { tenant } of ledgers) {
+      const ledger = this.ledgers.get(ledgerKey(tenant));
+      if (ledger === undefined) continue;
+      ledger.readsLeft = ledger.pauseFlushes;
+      ledger.pauseFlushes = Math.min(ledger.pauseFlushes * 2, MAX_PAUSE_FLUSHES);
+    }
+  }
+
+  /** The plan is committed. */
+  remember({ ledgers, operations }: PublishPlan, monotonicMs: number): void {
+    for (const { tenant, expected } of ledgers) this.rememberLedger(tenant, expected.erasures);
+    for (const [key, { ledger, state }] of operations) {
+      const { erasures } = ledgers[ledger]!.expected;
+      if (JSON.stringify(state.metadata).length > MAX_METADATA_LENGTH) this.operations.delete(key);
+      else keep(this.operations, key, { state, erasures, atMs: monotonicMs }, MAX_OPERATIONS);
+    }
+  }
+
+  /** Nobody knows whether the plan is committed. */
+  forget({ operations }: PublishPlan): void {
+    for (const key of operations.keys()) this.operations.delete(key);
+  }
+
+  private rememberLedger(tenant: Tenant, erasures: number): void {
+    const key = ledgerKey(tenant);
+    const known = this.ledgers.get(key);
+    if (known !== undefined && known.erasures !== erasures) {
+      const prefix = objectKey(tenant, '');
+      for (const operation of this.operations.keys())
+        if (operation.startsWith(prefix)) this.operations.delete(operation);
+    }
+    const { pauseFlushes = FIRST_PAUSE_FLUSHES, readsLeft = 0 } = known ?? {};
+    keep(this.ledgers, key, { erasures, pauseFlushes, readsLeft }, MAX_LEDGERS);
+  }
+
+  private dropOld(monotonicMs: number): void {
+    for (const [key, { atMs }] of this.operations) {
+      if (monotonicMs - atMs <= MAX_AGE_MS) return;
+      this.operations.delete(key);
+    }
   }
 
   /** At most what it shows, for the last answer was on its way for a while. Null: that look is too long ago. */
@@ -76,23 +137,6 @@ export class IngestMemory {
     if (this.clock === null) return null;
     const passedMs = monotonicMs - this.clock.monotonicMs;
     return passedMs <= CLOCK_MS ? this.clock.databaseMs + Math.floor(passedMs) : null;
-  }
-
-  /** The plan is committed. */
-  remember({ ledgers, operations }: PublishPlan): void {
-    for (const { tenant, expected } of ledgers) {
-      keep(this.erasures, ledgerKey(tenant), expected.erasures, MAX_LEDGERS);
-    }
-    for (const [key, { ledger, state }] of operations) {
-      const { erasures } = ledgers[ledger]!.expected;
-      if (JSON.stringify(state.metadata).length > MAX_METADATA_LENGTH) this.operations.delete(key);
-      else keep(this.operations, key, { state, erasures }, MAX_OPERATIONS);
-    }
-  }
-
-  /** Nobody knows whether the plan is committed. */
-  forget({ operations }: PublishPlan): void {
-    for (const key of operations.keys()) this.operations.delete(key);
   }
 }
 

@@ -144,7 +144,7 @@ export class ModelProcess {
 
   private async publishOnce(lane: LaneId, count: number, operation: string | null, wrong: number): Promise<void> {
     const [accountId, mode, endpointId] = lane;
-    const offer = this.onPublish([{ accountId, mode }], count);
+    const offer = this.onPublish([{ tenant: { accountId, mode }, count }]);
     let written: ReturnType<QueueModel['publishOffered']> | null;
     try {
       written = await this.call(
