@@ -1,7 +1,7 @@
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
 import { deliveryWhen, isEnded, makeEndpoint, startSending } from './support/deliveries.js';
-import { operationEvent, publish, publishNew, type PublishedEvent } from './support/publishing.js';
+import { operationEvent, publish, publishBatch, publishNew, type PublishedEvent } from './support/publishing.js';
 import { Receiver } from './support/receiver.js';
 import { type MadeAccount, type Service, until } from './support/service.js';
 
@@ -85,23 +85,35 @@ describe('a publish in the process that owns the lane', () => {
     await until(async () => !(await records()).includes(delivery!.id));
   });
 
+  const ALWAYS = 'SELECT true AS holds WHERE $1::uuid IS NOT NULL';
   it.each([
-    ['is ordered since', `UPDATE signalpost.webhook_endpoints SET ordering = 'operation' WHERE id = $1`],
-    ['has a rate since', `UPDATE signalpost.webhook_endpoints SET rate_limit = 500 WHERE id = $1`],
-    ['is another process’s since', `UPDATE signalpost.lanes SET owner = gen_random_uuid() WHERE endpoint_id = $1`],
+    ['is ordered since', `UPDATE signalpost.webhook_endpoints SET ordering = 'operation' WHERE id = $1`, ALWAYS],
+    ['has a rate since', `UPDATE signalpost.webhook_endpoints SET rate_limit = 500 WHERE id = $1`, ALWAYS],
+    [
+      'is another process’s since',
+      'UPDATE signalpost.lanes SET owner = endpoint_id WHERE endpoint_id = $1',
+      'SELECT owner IS NOT DISTINCT FROM endpoint_id AS holds FROM signalpost.lanes WHERE endpoint_id = $1',
+    ],
     [
       'has an owner whose lease ran out',
       `UPDATE signalpost.dispatchers AS d SET lease_until = now() - interval '1 minute'
        FROM signalpost.lanes l WHERE l.endpoint_id = $1 AND d.token = l.owner`,
+      `SELECT true AS holds FROM signalpost.lanes l JOIN signalpost.dispatchers d ON d.token = l.owner
+       WHERE l.endpoint_id = $1 AND d.lease_until < now()`,
     ],
-  ])('hands over nothing of a lane that %s, though it has not heard of it', async (_, change) => {
-    await settled(await publishUntilHandedOver());
-    await rows(change, [decodeId('we', endpointId)]);
-    const before = await handedOver();
-    const event = await publishOne();
-    expect(await handedOver()).toBe(before);
-    await settled(event);
-    expect(receiver.arrivals.filter(({ eventId }) => eventId === event.id)).toHaveLength(1);
+  ])('hands over nothing of a lane that %s, though it has not heard of it', async (_, change, still) => {
+    for (let isProven = false; !isProven;) {
+      await settled(await publishUntilHandedOver());
+      await rows(change, [decodeId('we', endpointId)]);
+      const before = await handedOver();
+      const event = await publishOne();
+      const handed = (await handedOver()) - before;
+      // A process frees what is nobody's; where it was quicker, once more.
+      isProven = (await rows<{ holds: boolean }>(still, [decodeId('we', endpointId)]))[0]?.holds ?? false;
+      if (isProven) expect(handed).toBe(0);
+      await settled(event);
+      expect(receiver.arrivals.filter(({ eventId }) => eventId === event.id)).toHaveLength(1);
+    }
   });
 
   it('hands over nothing for an account that is suspended since, though it has not heard of it', async () => {
@@ -113,14 +125,16 @@ describe('a publish in the process that owns the lane', () => {
   });
 
   it('hands over as much as the endpoint may be sent at once, and the rest is claimed', async () => {
-    await settled(await publishUntilHandedOver());
-    const before = await handedOver();
-    const events = Array.from({ length: 100 }, (__, index) => operationEvent('collect.pending', `many_${index}`));
-    const { body } = await service.call('post', '/v1/events/batch', { key, body: { events } }).expect(200);
-    const handed = (await handedOver()) - before;
-    expect(handed).toBeGreaterThan(0);
-    expect(handed).toBeLessThan(100);
-    for (const { event } of body.results as { event: { id: string } }[]) await settled(event);
+    const events = () =>
+      Array.from({ length: 100 }, () => operationEvent('collect.pending', `col_${(operations += 1)}`));
+    for (let handed = 0; handed === 0;) {
+      await settled(await publishUntilHandedOver());
+      const before = await handedOver();
+      const { results } = await publishBatch(service, key, events());
+      handed = (await handedOver()) - before;
+      expect(handed).toBeLessThan(100);
+      for (const { event } of results) await settled(event!);
+    }
     expect(new Set(receiver.arrivals.map(({ eventId }) => eventId)).size).toBe(receiver.arrivals.length);
   });
 });

@@ -8,7 +8,7 @@ import type {
 } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { PacedAttempt } from './endpoint-pace.js';
-import { applyRecheck, isBefore, laneKey, mayTake, type Lane } from './lane.js';
+import { applyRecheck, isBefore, laneKey, mayTake, moveOn, type Lane } from './lane.js';
 import { LaneRegistry } from './lane-registry.js';
 import { LaneTurns } from './lane-turns.js';
 import { RateGate } from './rate-gate.js';
@@ -235,10 +235,7 @@ export class LaneBook {
     // Nobody else has written to its queue since the last look, and all of this is in the air: nothing is to be looked for.
     if (isAll && lane.gen === String(BigInt(gen) - 1n)) {
       lane.gen = gen;
-      const last = deliveries.at(-1)!;
-      if (lane.position === null || isBefore(lane.position, last)) {
-        lane.position = { dueAtMs: last.dueAtMs, id: last.id };
-      }
+      moveOn(lane, deliveries.at(-1)!);
     } else this.lookAgain(lane);
     return fresh;
   }
@@ -283,7 +280,7 @@ export class LaneBook {
     this.setNextDue(lane, dueMs === Infinity ? null : dueMs, nowMs);
     if (count > 0) lane.idleSinceMs = nowMs;
     const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
-    this.advance(lane, wanted, last && { dueAtMs: last.dueAtMs, id: last.id }, isWholeRead);
+    this.advance(lane, wanted, last, isWholeRead);
     if (!isWholeRead || lane.recheckWaiting) lane.isHungry = true;
     // A wake-up that came while the claim was under way has made it hungry, too.
     this.queueTurn(lane);
@@ -291,8 +288,7 @@ export class LaneBook {
 
   /** How far everything due is claimed. Rows in the air lie at or before it, or the next claim would meet them again. */
   private advance(lane: Lane, { after }: LaneClaim, claimedTo: QueuePosition | null, isWholeRead: boolean): void {
-    const isFurther = claimedTo !== null && (lane.position === null || isBefore(lane.position, claimedTo));
-    if (isFurther) lane.position = claimedTo;
+    const isFurther = claimedTo !== null && moveOn(lane, claimedTo);
     // From the head not as far as before: what lies between is in the air, or follows in the next look at the head.
     if (after === null && !isWholeRead && !isFurther) lane.mustReadHead = true;
   }

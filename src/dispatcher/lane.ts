@@ -106,3 +106,10 @@ export function applyRecheck(lane: Lane, recheckedTo: string | null): void {
 export function isBefore(a: QueuePosition, b: QueuePosition): boolean {
   return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.id < b.id);
 }
+
+/** Everything due is claimed up to `to`; false where it was so before. */
+export function moveOn(lane: Lane, { dueAtMs, id }: QueuePosition): boolean {
+  if (lane.position !== null && !isBefore(lane.position, { dueAtMs, id })) return false;
+  lane.position = { dueAtMs, id };
+  return true;
+}
