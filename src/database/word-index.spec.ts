@@ -19,7 +19,7 @@ describe('questions to a word index', () => {
   });
 
   it('begin with the terms that tell most: numbers, then long words, or the rarest where that is known', () => {
-    expect(tellingFirst(['adjoua', 'inv', 'a1', 'abla'])).toEqual(['a1', 'adjoua', 'abla']);
+    expect(tellingFirst(['adjoua', 'inv', 'a1', 'abla'], new Map())).toEqual(['a1', 'adjoua', 'abla']);
     const shares = new Map([
       ['adjoua', 0.03],
       ['inv', 0.9],

@@ -42,10 +42,11 @@ const FREQUENT_SHARE = 0.05;
 /**
  * The terms worth asking for one by one, the rarest first as a rule: numbers tell more than words, and long words more
  * than short ones. An index reads all there is of the beginning of a word, so that one rare term alone costs less than
- * all together. `shares`, where known: how frequent each term is, from 0 to 1; what is frequent is not worth it.
+ * all together. `shares`: how frequent each term is, from 0 to 1, nowhere where it is missing; what is frequent is not
+ * worth it.
  */
-export function tellingFirst(terms: readonly string[], shares?: ReadonlyMap<string, number>): string[] {
-  const shareOf = (term: string): number => shares?.get(term) ?? 0;
+export function tellingFirst(terms: readonly string[], shares: ReadonlyMap<string, number>): string[] {
+  const shareOf = (term: string): number => shares.get(term) ?? 0;
   const weight = (term: string): number => term.length + (/\p{N}/u.test(term) ? 100 : 0);
   return terms
     .filter((term) => shareOf(term) <= FREQUENT_SHARE)

@@ -86,6 +86,20 @@ export function wordsStatement(
   });
 }
 
+/**
+ * How many of the `limit` nearest events of the range match each of the `patterns`, numbered from 0; a pattern that none
+ * matches has no row. Index: primary key.
+ */
+export function sampleStatement(order: Order): ShapedStatement<EventValue> {
+  return shapes.get(
+    `events.sample.${order}`,
+    (p) => `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching
+      FROM (SELECT e.search FROM signalpost.events e WHERE ${tenant(p)} AND ${inRange(p)} ORDER BY e.id ${order} LIMIT ${p('limit')}) AS e
+      JOIN unnest(${p('patterns')}::text[]) WITH ORDINALITY AS wanted (pattern, number) ON e.search LIKE wanted.pattern
+      GROUP BY wanted.number`,
+  );
+}
+
 /** As `edgeStatement`. */
 export function deliveredEdgeStatement(parts: DeliveryParts, order: Order): ShapedStatement<EventValue> {
   return shapes.get(`events.delivered.${parts.name}.edge.${order}`, (p) => {

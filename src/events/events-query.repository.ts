@@ -145,17 +145,19 @@ export class EventsQueryRepository {
 
   /**
    * At first everything at once, by one word that is rare enough or nowhere; once the first round has found little, a
-   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word.
+   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word. Which of
+   * several words are frequent, a look at the nearest events tells.
    */
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
+    const { terms } = filters;
     const remainder = conditions.has('delivery') ? 'columns and deliveries' : 'columns';
     const ask = async (
       of: 'alone' | 'month',
-      terms: readonly string[],
+      asked: readonly string[],
       range: KeyRange<string>,
       limit: number,
     ): Promise<EventBody[] | null> => {
-      const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, terms);
+      const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, asked);
       const statement = statements.wordsStatement(order, remainder, of);
       const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
       return rows[0]!.hits > statements.MOST_HITS[of] ? null : rows.filter(({ id }) => id !== null);
@@ -163,19 +165,32 @@ export class EventsQueryRepository {
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
-          for (const term of tellingFirst(filters.terms)) {
+          const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : new Map<string, number>();
+          for (const term of tellingFirst(terms, shares)) {
             const rows = await ask('alone', [term], range, limit);
             if (rows !== null) return { rows, beyond: null };
           }
           return null;
         }
         const near = nearestMonth(range, order === 'ASC', this.clock.now().getTime());
-        const rows = await ask('month', filters.terms, near, limit);
+        const rows = await ask('month', terms, near, limit);
         if (rows === null) return null;
         const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
         return { rows, beyond: beyond.from < beyond.until ? beyond : null };
       },
     };
+  }
+
+  /** How frequent the terms are among the nearest events of the range. */
+  private async sharesOf(
+    terms: readonly string[],
+    range: KeyRange<string>,
+    values: EventValues,
+    order: scans.Order,
+  ): Promise<Map<string, number>> {
+    const given = { ...values, ...range, limit: FIRST_ROUND };
+    const counts = await this.rows<{ term: number; matching: number }>(statements.sampleStatement(order), given);
+    return new Map(counts.map(({ term, matching }) => [terms[term]!, matching / FIRST_ROUND]));
   }
 
   private rows<R>(statement: EventStatement, values: EventValues): Promise<R[]> {

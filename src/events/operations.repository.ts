@@ -144,7 +144,7 @@ export class OperationsRepository {
     const ofTerms = (asked: readonly string[]): Lead => ({ lead: 'words', question: everyTerm(owner, asked) });
     const leadsOf = async (range: KeyRange<Place>, of: keyof typeof MOST_HITS): Promise<Lead[]> => {
       if (of === 'together') return terms.length > 0 ? [...ofReference, ofTerms(terms)] : ofReference;
-      const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : undefined;
+      const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : new Map<string, number>();
       return [...ofReference, ...tellingFirst(terms, shares).map((term) => ofTerms([term]))];
     };
     return {
