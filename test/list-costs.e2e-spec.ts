@@ -20,6 +20,10 @@ const ENDPOINT = newUuid(Date.now());
 /** The whole history is some 6,000 events, as many deliveries and 3,000 operations. */
 const MOST_ROWS = 3_000;
 
+const NO_OPERATION_FILTERS = {
+  ...{ kinds: [], statuses: [], references: [], terms: [], createdAfter: null, createdBefore: null },
+  lastEventFrom: FROM,
+};
 const OPERATIONS: readonly Partial<OperationFilters>[] = [
   {},
   { kinds: ['collect'] },
@@ -64,6 +68,10 @@ const RARE_WORDS: readonly [terms: string[], hits: number][] = [
   [['adjoua', 'nobody'], 0],
   [['adjoua', 'zuleika'], 2 * MONTHS],
 ];
+
+/** Words that many rows have, but too few of the nearest ones to fill the page. */
+const FREQUENT_WORDS = [{ terms: ['adjoua'] }, { terms: ['adjoua', 'inv'] }];
+const LARGE_PAGE = { ...PAGE, limit: 200 };
 
 describe('a page of a long history costs a page', () => {
   let service: ReadingApp;
@@ -146,18 +154,23 @@ describe('a page of a long history costs a page', () => {
 
   it.each(OPERATIONS)('of operations by %j', async (filters) => {
     const read = new ReadRows(runner);
-    const none = { kinds: [], statuses: [], references: [], terms: [], createdAfter: null, createdBefore: null };
     const repository = new OperationsRepository(read.database);
-    await repository.list(tenant, { ...none, lastEventFrom: FROM, ...filters }, PAGE);
+    await repository.list(tenant, { ...NO_OPERATION_FILTERS, ...filters }, PAGE);
     expectPage(read);
   });
 
   it.each(RARE_WORDS)('of operations by words %j: the index is asked for the rare one alone', async (terms, hits) => {
     const read = new ReadRows(runner);
-    const none = { kinds: [], statuses: [], references: [], terms: [], createdAfter: null, createdBefore: null };
     const repository = new OperationsRepository(read.database);
-    expect(await repository.list(tenant, { ...none, lastEventFrom: FROM, terms }, PAGE)).toEqual([]);
+    expect(await repository.list(tenant, { ...NO_OPERATION_FILTERS, terms }, PAGE)).toEqual([]);
     expect(read.gathered).toBe(hits);
+  });
+
+  it.each(FREQUENT_WORDS)('of operations by the frequent words of %j: no index is asked', async ({ terms }) => {
+    const read = new ReadRows(runner);
+    const repository = new OperationsRepository(read.database);
+    expect(await repository.list(tenant, { ...NO_OPERATION_FILTERS, terms }, LARGE_PAGE)).toHaveLength(201);
+    expect(read.gathered).toBe(0);
   });
 
   it.each(EVENTS)('of events by %j', async (filters) => {
@@ -172,6 +185,13 @@ describe('a page of a long history costs a page', () => {
     const repository = new EventsQueryRepository(read.database, new Clock());
     expect(await repository.list(tenant, { ...NO_EVENT_FILTERS, terms }, PAGE)).toEqual([]);
     expect(read.gathered).toBe(hits);
+  });
+
+  it.each(FREQUENT_WORDS)('of events by the frequent words of %j: no index is asked', async ({ terms }) => {
+    const read = new ReadRows(runner);
+    const repository = new EventsQueryRepository(read.database, new Clock());
+    expect(await repository.list(tenant, { ...NO_EVENT_FILTERS, terms }, LARGE_PAGE)).toHaveLength(201);
+    expect(read.gathered).toBe(0);
   });
 
   it.each(DELIVERIES)('of deliveries by %j', async (filters) => {

@@ -145,8 +145,8 @@ export class EventsQueryRepository {
 
   /**
    * At first everything at once, by one word that is rare enough or nowhere; once the first round has found little, a
-   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word. Which of
-   * several words are frequent, a look at the nearest events tells.
+   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word, however
+   * few are wanted. Which words are frequent, a look at the nearest events tells.
    */
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
     const { terms } = filters;
@@ -165,7 +165,7 @@ export class EventsQueryRepository {
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
-          const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : new Map<string, number>();
+          const shares = await this.sharesOf(terms, range, values, order);
           for (const term of tellingFirst(terms, shares)) {
             const rows = await ask('alone', [term], range, limit);
             if (rows !== null) return { rows, beyond: null };

@@ -134,17 +134,18 @@ export class OperationsRepository {
   }
 
   /**
-   * Everything at once: at first where the reference or a word is rare or nowhere, then where all words together are, for
-   * an index reads all there is of the beginning of a frequent word. Which of several words are frequent, a look at the
-   * nearest operations tells.
+   * Everything at once: at first where the reference or a word is rare or nowhere, then where all words together are,
+   * for an index reads all there is of the beginning of a frequent word, however few are wanted. Which words are
+   * frequent, a look at the nearest operations tells.
    */
   private hitsScan({ references, terms }: OperationFilters, values: OperationValues, order: Order): OperationsScan {
     const owner = { accountId: String(values.accountId), mode: String(values.mode) };
     const ofReference: Lead[] = references.length > 0 ? [{ lead: 'reference', question: null }] : [];
     const ofTerms = (asked: readonly string[]): Lead => ({ lead: 'words', question: everyTerm(owner, asked) });
     const leadsOf = async (range: KeyRange<Place>, of: keyof typeof MOST_HITS): Promise<Lead[]> => {
-      if (of === 'together') return terms.length > 0 ? [...ofReference, ofTerms(terms)] : ofReference;
-      const shares = terms.length > 1 ? await this.sharesOf(terms, range, values, order) : new Map<string, number>();
+      if (terms.length === 0) return ofReference;
+      if (of === 'together') return [...ofReference, ofTerms(terms)];
+      const shares = await this.sharesOf(terms, range, values, order);
       return [...ofReference, ...tellingFirst(terms, shares).map((term) => ofTerms([term]))];
     };
     return {
