@@ -44,5 +44,7 @@ export function questions(size, account) {
     ...filters,
     ['word of the old half only', () => ({ q: 'ancient' })],
     ['word of the old half only, status=failed', () => ({ q: 'ancient', status: 'failed' })],
+    ['word of the old half only, with what it never meets', () => ({ q: 'ancient delivery', status: 'pending' })],
+    ['word of the old half only, two that never meet', () => ({ q: 'ancient pending succeeded' })],
   ];
 }

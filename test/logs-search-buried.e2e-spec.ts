@@ -1,4 +1,7 @@
+import { jest } from '@jest/globals';
 import { decodeId, encodeId, newUuid, uuidTime } from '../src/common/ids.js';
+import { Database } from '../src/database/database.js';
+import { ReadRows } from './support/read-rows.js';
 import { type MadeAccount, Service } from './support/service.js';
 
 /** More hits than are judged one by one, behind more rows of their month than are walked before the index is asked. */
@@ -7,6 +10,8 @@ const HITS = 10_400;
 const JUDGED = 5_000;
 const LATE_HITS = 5_200;
 const NEWER_ROWS = 8_300;
+/** More than all other logs of the database, which the service writes by itself. */
+const FEW = 100;
 const HOUR_MS = 3_600_000;
 
 describe('a frequent word that only the older logs of a month have', () => {
@@ -34,7 +39,9 @@ describe('a frequent word that only the older logs of a month have', () => {
       .filter((id) => uuidTime(id) < monthMs + HITS)
       .sort()
       .reverse();
+    await service.dataSource.query('VACUUM ANALYZE signalpost.logs');
   });
+  afterEach(() => jest.restoreAllMocks());
   afterAll(() => service.stop());
 
   const found = async (query: object): Promise<string[]> => {
@@ -67,6 +74,37 @@ describe('a frequent word that only the older logs of a month have', () => {
       early.filter(isFailed).slice(0, 100),
     );
   });
+
+  it('is found beside a word that all logs have', async () => {
+    expect(await found({ q: 'buried row', limit: 100 })).toEqual(hits.slice(0, 100));
+    expect(await found({ q: 'buried row', limit: 30, status: 'failed' })).toEqual(hits.filter(isFailed).slice(0, 30));
+  });
+
+  it.each(['force_custom_plan', 'force_generic_plan'])(
+    'is read in part alone where no log has it with another word that only the others have, with %s',
+    async (plans) => {
+      const runner = service.dataSource.createQueryRunner();
+      await runner.query(`SET plan_cache_mode = ${plans}`);
+      const database = service.app.get(Database);
+      const rows = database.rows.bind(database);
+      let read: ReadRows;
+      jest.spyOn(database, 'rows').mockImplementation((...given: Parameters<Database['rows']>) => {
+        const [statement, values] = given;
+        return statement.name.startsWith('logs.look_up') ? read.database.rows(statement, values) : rows(...given);
+      });
+      try {
+        for (const place of [{}, { ending_before: encodeId('log', newUuid(monthMs - 1)) }]) {
+          read = new ReadRows(runner);
+          expect(await found({ q: 'buried open', ...place })).toEqual([]);
+          expect(read.nodeTypes).toContain('Bitmap Heap Scan');
+          expect(read.count - read.gathered).toBeLessThan(JUDGED + FEW);
+        }
+      } finally {
+        await runner.query('RESET ALL');
+        await runner.release();
+      }
+    },
+  );
 
   it('is exhausted at its end: the last page has what is left', async () => {
     expect(await found({ limit: 100, starting_after: encodeId('log', hits[HITS - 8]!) })).toEqual(hits.slice(-7));

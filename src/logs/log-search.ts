@@ -7,6 +7,7 @@ import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogSegment, logSegments, monthOf } from './log-segments.js';
 import {
+  type Asking,
   filterValues,
   firstHitsOf,
   LOG_STATEMENTS,
@@ -43,12 +44,17 @@ export interface LogPage {
   readonly maxSteps?: number;
 }
 
-interface Hit extends LogRow {
-  readonly total: number;
-}
+/** A row of `lookUpOf`; without a log where none passes. */
+type Hit = { readonly hits: number } & (LogRow | { readonly id: null });
 
 /** A row of `firstHitsOf`. */
-type FirstHit = { readonly hits: number; readonly edge: string | null } & (LogRow | { readonly id: null });
+type FirstHit = Hit & { readonly edge: string | null };
+
+/** A question to the word index. */
+interface Question {
+  readonly text: string;
+  readonly asking: Asking;
+}
 
 /** One search on its way. */
 interface Search {
@@ -57,16 +63,16 @@ interface Search {
   readonly page: LogPage;
   readonly statements: LogStatements;
   readonly rows: LogRow[];
-  /** Parts of the question that are left to the filters, since others are rare. */
+  /** Parts of the question that are left to the filters at first, since others are rare. */
   unasked: ReadonlySet<string>;
   stepsLeft: number;
 }
 
 /**
  * Searches in the order of the page. No single plan serves rare and frequent words alike, so: the first rows are walked
- * and filtered; past them, month by month, the word index is asked for a bounded number of hits; where there are more,
- * the month is walked a little further, then the first of its hits in order are judged, and all of them only when even
- * that did not fill the page.
+ * and filtered; past them, month by month, the word index is asked for a bounded number of hits: of the rare parts of
+ * the question alone where it has some, then of all of it. Where there are more, the month is walked a little further,
+ * then the first of its hits in order are judged, and all of them only when even that did not fill the page.
  */
 @Injectable()
 export class LogSearch {
@@ -118,16 +124,23 @@ export class LogSearch {
   private async searchSegment(search: Search, segment: LogSegment): Promise<void> {
     const { scope, filters, page, unasked } = search;
     page.signal?.throwIfAborted();
-    const parts = logQuestion(scope, filters, segment.isOffTime).filter((part) => !unasked.has(part));
+    const parts = logQuestion(scope, filters, segment.isOffTime);
     if (parts.length === 0 || (isNarrow(segment) && (await this.edgeOf(search, segment, STEP_ROWS)) === null)) {
       return this.walk(search, segment);
     }
-    const question = every(parts);
-    if (await this.lookUp(search, segment, question, MOST_HITS)) return;
-    const far = await this.walkStep(search, segment, NEAR_ROWS);
-    if (far === null || isFull(search)) return;
-    const rest = await this.takeFirstHits(search, far, question);
-    if (rest !== null && !isFull(search)) await this.lookUp(search, rest, question, ALL_HITS);
+    const whole: Question = { text: every(parts), asking: isWideQuestion(filters) ? 'wide' : 'whole' };
+    const rare = parts.filter((part) => !unasked.has(part));
+    // What is rare among the newest logs may be frequent in this month.
+    const partial: Question[] = rare.length < parts.length ? [{ text: every(rare), asking: 'partial' }] : [];
+    let rest = segment;
+    for (const question of [...partial, whole]) {
+      if (await this.lookUp(search, rest, question, MOST_HITS)) return;
+      const far = await this.walkStep(search, rest, NEAR_ROWS);
+      if (far === null || isFull(search)) return;
+      rest = far;
+    }
+    const last = await this.takeFirstHits(search, rest, whole.text);
+    if (last !== null && !isFull(search)) await this.lookUp(search, last, whole, ALL_HITS);
   }
 
   /** Takes what passes of the segment's first hits; what is left of it beyond them, null when that is nothing. */
@@ -143,15 +156,19 @@ export class LogSearch {
   }
 
   /** Takes the segment's hits; false, and nothing taken, when they are more than `most`. */
-  private async lookUp(search: Search, segment: LogSegment, question: string, most: number | null): Promise<boolean> {
+  private async lookUp(
+    search: Search,
+    segment: LogSegment,
+    { text, asking }: Question,
+    most: number | null,
+  ): Promise<boolean> {
     search.page.signal?.throwIfAborted();
     const cap = most === null ? null : most + 1;
-    const values = [...stepValues(search, segment), question, cap];
+    const values = [...stepValues(search, segment), text, cap];
     const direction = search.page.upwards ? 'ASC' : 'DESC';
-    const statement = lookUpOf(direction, monthOf(segment), isWideQuestion(search.filters));
-    const hits = await this.database.rows<Hit>(statement, values);
-    if (most !== null && hits.length > 0 && hits[0]!.total > most) return false;
-    search.rows.push(...hits);
+    const rows = await this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
+    if (most !== null && rows[0]!.hits > most) return false;
+    for (const row of rows) if (row.id !== null) search.rows.push(row);
     return true;
   }
 

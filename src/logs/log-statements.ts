@@ -69,33 +69,43 @@ const edgeOf = (direction: Direction): Statement => ({
 });
 
 /**
+ * How the index is asked: `whole`, for all that it can say of the filters; `wide`, the same with many words in each
+ * other's place; `partial`, for less, so that it may have any number of hits that do not pass.
+ */
+export type Asking = 'whole' | 'wide' | 'partial';
+
+/**
  * Index: logs_by_word of one month, then the primary key for what is given. `$17` bounds what is taken from the index,
- * null: all; `total` says how many that were. The month is part of the text, so that the planner knows it to be a whole
+ * null: all; `hits`, in each row, also where none passes, says how many that were: of a partial question all that were
+ * judged, of others those that pass. The month is part of the text, so that the planner knows it to be a whole
  * partition; all else in brackets with IS TRUE keeps it from the primary key, of which it expects more than it holds.
- * A question of `isWide` is hidden from the planner, which expects more of many words than there is, and then reads the
+ * A question that is not `whole` is hidden from the planner, which expects more hits than there are, and then reads the
  * whole month.
  */
 export function lookUpOf(
   direction: Direction,
   { from, until }: { from: string; until: string },
-  isWide: boolean,
+  asking: Asking,
 ): Statement {
-  const question = isWide ? '(SELECT $16::tsquery)' : '$16::tsquery';
+  const question = asking === 'whole' ? '$16::tsquery' : '(SELECT $16::tsquery)';
+  const [passes, filter] = asking === 'partial' ? [FILTERED, ''] : ['true', `AND ${FILTERED}`];
   return {
-    name: `logs.look_up_${isWide ? 'wide_' : ''}${direction.toLowerCase()}_${from.slice(0, 13)}`,
+    name: `logs.look_up_${asking}_${direction.toLowerCase()}_${from.slice(0, 13)}`,
     text: `WITH hits AS MATERIALIZED (
-        SELECT l.id FROM signalpost.logs l
+        SELECT l.id, (${passes}) AS passes FROM signalpost.logs l
         WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${question}
-          AND (${IN_RANGE}) IS TRUE AND ${FILTERED}
+          AND (${IN_RANGE}) IS TRUE ${filter}
         LIMIT $17
       )
-      SELECT found.*, (SELECT count(*)::integer FROM hits) AS total
-      FROM (SELECT hits.id FROM hits ORDER BY hits.id ${direction} LIMIT $5) AS h
-      CROSS JOIN LATERAL (
-        SELECT ${LOG_COLUMNS} FROM signalpost.logs l
-        WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
-      ) AS found
-      ORDER BY h.id ${direction}`,
+      SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
+      LEFT JOIN (
+        SELECT l.* FROM (SELECT h.id FROM hits h WHERE h.passes ORDER BY h.id ${direction} LIMIT $5) AS h
+        CROSS JOIN LATERAL (
+          SELECT ${LOG_COLUMNS} FROM signalpost.logs l
+          WHERE l.account_id = $1 AND l.mode = $2 AND l.id >= $3 AND l.id < $4 AND l.id = h.id LIMIT 1
+        ) AS l
+      ) AS found ON true
+      ORDER BY found.id ${direction}`,
   };
 }
 
