@@ -58,7 +58,8 @@ function aimText({ of, atLeast, atMost }, digits) {
 }
 
 function aimNumber(value, digits) {
-  return Number.isInteger(value) ? number(value, 0) : number(value, Math.max(digits, 1));
+  const least = Number.isInteger(value) ? 0 : Math.max(digits, 1);
+  return value.toLocaleString('en-US', { minimumFractionDigits: least, maximumFractionDigits: Math.max(digits, 2) });
 }
 
 function number(value, digits) {
