@@ -7,9 +7,9 @@ import { embeddedDatabase } from '../../dist/src/database/embedded/embedded-post
 /** `fsync` and `synchronous_commit` stay on: what was acknowledged has to survive the server's end. */
 const SETTINGS = { max_connections: '150', shared_buffers: '64MB' };
 
-/** Deliveries that dispatchers claimed and did not settle, each once for each lease under which it was claimed. */
+/** Attempts that dispatchers claimed and did not settle, each once for each lease under which it was claimed. */
 const CLAIMED = `
-  SELECT DISTINCT b.token, p.account_id, p.id
+  SELECT DISTINCT b.token, p.account_id, p.id, a.number
   FROM signalpost.claimed_batches b
   CROSS JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
     AS a (account_id, mode, id, number)
@@ -22,7 +22,7 @@ const IN_THE_AIR = `${CLAIMED} JOIN signalpost.dispatchers d ON d.token = b.toke
  */
 const RECORD_ENDS = `
   CREATE SCHEMA fault_tests;
-  CREATE TABLE fault_tests.orphaned (token uuid, account_id uuid, id uuid);
+  CREATE TABLE fault_tests.orphaned (token uuid, account_id uuid, id uuid, number integer);
   CREATE FUNCTION fault_tests.record_end() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     INSERT INTO fault_tests.orphaned ${CLAIMED} WHERE b.token = OLD.token;
@@ -31,7 +31,7 @@ const RECORD_ENDS = `
   $$;
   CREATE TRIGGER record_end AFTER DELETE ON signalpost.dispatchers
   FOR EACH ROW EXECUTE FUNCTION fault_tests.record_end()`;
-const ORPHANED = `SELECT id FROM fault_tests.orphaned WHERE account_id = ANY ($1::uuid[])`;
+const ORPHANED = `SELECT token, id, number FROM fault_tests.orphaned WHERE account_id = ANY ($1::uuid[])`;
 /**
  * What is due on the lanes of a process and waits for no earlier one of its operation, in the air or not; and until when
  * the process's lease keeps others from it.
@@ -105,14 +105,14 @@ export class FaultyDatabase {
     await this.#pool.query(RECORD_ENDS);
   }
 
-  /** Ids of deliveries that are in the air now, each as often as it is. */
+  /** What is in the air now: the delivery of each attempt by `<token> <delivery> <number>`. */
   async inTheAir() {
-    return (await this.#rows(IN_THE_AIR, [])).map(({ id }) => id);
+    return byAttempt(await this.#rows(IN_THE_AIR, []));
   }
 
-  /** Ids of these accounts' deliveries that were in the air as a lease ended, each as often as that was so. */
+  /** Of these accounts, what was in the air as a lease ended; as `inTheAir`. */
   async orphaned(accounts) {
-    return (await this.#rows(ORPHANED, [accounts])).map(({ id }) => id);
+    return byAttempt(await this.#rows(ORPHANED, [accounts]));
   }
 
   dueOf(pid) {
@@ -164,4 +164,8 @@ function isRunning(pid) {
   } catch {
     return false;
   }
+}
+
+function byAttempt(rows) {
+  return new Map(rows.map(({ token, id, number }) => [`${token} ${id} ${number}`, id]));
 }

@@ -12,8 +12,8 @@ const USUAL_OWNERS_SHARE = 0.7;
 export class Faults {
   count = 0;
   takeovers = new Takeovers();
-  /** Ids of deliveries that were in the air at an end of the database, which may forget claims of its last moments. */
-  inTheAirAtCrashes = [];
+  /** What was in the air at an end of the database, which may forget claims of its last moments. */
+  inTheAirAtCrashes = new Map();
   #cluster;
   #random;
   #hooks;
@@ -78,7 +78,7 @@ export class Faults {
   async crashDatabase(awayMs) {
     this.count += 1;
     for (const link of this.#cluster.databaseLinks) link.hold();
-    this.inTheAirAtCrashes.push(...(await this.#cluster.database.inTheAir()));
+    for (const [attempt, id] of await this.#cluster.database.inTheAir()) this.inTheAirAtCrashes.set(attempt, id);
     await this.#cluster.database.crash();
     for (const link of this.#cluster.databaseLinks) {
       link.cut();

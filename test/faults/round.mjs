@@ -74,7 +74,8 @@ async function verdictOf({ cluster, load, faults, receipts }) {
 /** Deliveries that nobody could settle any more under the lease under which they were claimed, each as often as so. */
 async function readOrphaned(cluster, load, faults) {
   const orphaned = await cluster.database.orphaned(load.accounts.map(({ uuid }) => uuid));
-  return [...orphaned, ...faults.inTheAirAtCrashes].map((id) => encodeId('del', id));
+  // The same attempt under the same lease is one, though it was in the air at both ends.
+  return [...new Map([...orphaned, ...faults.inTheAirAtCrashes]).values()].map((id) => encodeId('del', id));
 }
 
 /** By delivery: attempts that the service recorded as unanswered, so that sending again was right. */
