@@ -19,6 +19,13 @@ const ADMIN_REQUEST: Omit<RecordedRequest, 'requestId'> = {
   ...{ method: 'POST', route: '/v1/admin/accounts', status: 422, code: 'invalid_input', durationMs: 1 },
 };
 
+/** Logs of the platform, and of nobody else, cannot be written. */
+const NO_ROOM = `
+  CREATE FUNCTION public.no_room() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
+  CREATE TRIGGER no_room BEFORE INSERT ON signalpost.logs
+    FOR EACH ROW WHEN (NEW.mode = '') EXECUTE FUNCTION public.no_room()`;
+
 interface Answer {
   readonly status: number;
   readonly requestId: string;
@@ -147,4 +154,20 @@ describe('logs while the database is away', () => {
     },
     TEST_LIMIT_MS,
   );
+
+  it('what fails after a part of a batch was written is written once when it is tried again', async () => {
+    const accountId = decodeId('acct', account.id);
+    await writeHeld();
+    await database.query(NO_ROOM);
+    const caller = { ...ADMIN_REQUEST.caller, accountId, mode: 'test' } as const;
+    logger.record({ ...ADMIN_REQUEST, caller, requestId: 'req_of_account' });
+    logger.record({ ...ADMIN_REQUEST, requestId: 'req_of_platform' });
+    await expect(writeHeld()).rejects.toThrow('no room');
+    await database.query('DROP TRIGGER no_room ON signalpost.logs');
+    await writeHeld();
+    const timesOf = async (requestId: string, account: string): Promise<number> =>
+      (await logged('api', account)).filter((id) => id === requestId).length;
+    expect(await timesOf('req_of_account', accountId)).toBe(1);
+    expect(await timesOf('req_of_platform', NIL_ACCOUNT)).toBe(1);
+  });
 });

@@ -87,18 +87,27 @@ export class LogWriter {
 
   /**
    * Ids are made here, inside `manager`'s transaction when given: a log's id is never much older than its commit, which
-   * is what readers of the stream rely on. Logs of one call keep their order; their ids come back in it.
+   * is what readers of the stream rely on. Logs of one call keep their order; their ids come back in it. All are written
+   * or none, so that who failed may try again.
    */
   async write(logs: readonly NewLog[], manager?: EntityManager): Promise<readonly string[]> {
+    // Those of tenants and of the platform go out as two statements.
+    if (!manager && new Set(logs.map(isOfPlatform)).size > 1) {
+      return this.database.transaction((own) => this.write(logs, own));
+    }
     const now = this.clock.now();
     const rows = logs.map((log, index) => toValues(log, newUuid(now.getTime(), Math.min(index, 0xfff)), now));
-    const [platform, tenants] = [true, false].map((isPlatform) =>
-      rows.filter(([accountId]) => (accountId === PLATFORM_LOGS.accountId) === isPlatform),
+    const [platform, tenants] = [true, false].map((ofPlatform) =>
+      rows.filter((_row, index) => isOfPlatform(logs[index]!) === ofPlatform),
     ) as [unknown[][], unknown[][]];
     if (tenants.length > 0) await this.database.rows(INSERT_OF_ACCOUNTS, toArrays(tenants), manager);
     if (platform.length > 0) await this.database.rows(INSERT_OF_PLATFORM, toArrays(platform), manager);
     return rows.map((row) => row[ID_COLUMN] as string);
   }
+}
+
+function isOfPlatform({ accountId }: NewLog): boolean {
+  return accountId === PLATFORM_LOGS.accountId;
 }
 
 /** One array a column. */
