@@ -72,7 +72,9 @@ describe('secrets', () => {
     await call('get', '/v1/account', { key: pair.secret_key.key });
     await call('delete', `/v1/api-keys/${restricted.id}`, { key });
     await call('get', '/v1/events', { key: restricted.key });
-    const acting = { 'signalpost-account': account.id, 'signalpost-mode': 'test', 'signalpost-actor': 'Zoe' };
+    const acting = { 'signalpost-account': account.id, 'signalpost-mode': 'test', 'signalpost-actor': `Zoe ${key}` };
+    const note = { action: 'note.added', status: 'info', description: 'By Zoe' };
+    await call('post', '/v1/logs', { headers: { ...acting, 'request-id': key }, body: note });
     await call('get', '/v1/logs', { headers: acting });
     await service.app.get(RequestLogger, { strict: false }).runOnce();
     await service.app.get(KeyUsage, { strict: false }).flush();

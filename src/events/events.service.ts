@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller, Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
-import { encodeIdOrNull, NIL_ACCOUNT, tryDecodeId } from '../common/ids.js';
+import { NIL_ACCOUNT, tryDecodeId } from '../common/ids.js';
+import { keptRequestId, logActorOf } from '../logs/log.js';
 import type { AcceptedEvent, Publisher } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { parseEventInput, type EventInput } from './event-input.js';
@@ -122,17 +123,13 @@ function targetOf(caller: Caller): Target | null {
 }
 
 function publisherOf({ caller, requestId }: PublishRequest): Publisher {
-  const isAdmin = caller.kind === 'admin';
+  const { ip, ...actor } = logActorOf(caller);
   return {
-    source: isAdmin ? 'platform' : 'account',
-    actor: {
-      type: isAdmin ? 'admin' : 'key',
-      id: isAdmin ? caller.adminKeyName : encodeIdOrNull('key', caller.apiKeyId),
-      name: caller.actorName,
-    },
-    ip: caller.ip,
+    source: caller.kind === 'admin' ? 'platform' : 'account',
+    actor,
+    ip,
     apiKeyId: caller.apiKeyId,
-    requestId,
+    requestId: keptRequestId(requestId),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Locale } from '../accounts/account.js';
 import type { TenantCaller } from '../auth/caller.js';
 import type { BrowserRefusal } from '../auth/refusal-hook.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
+import { maskText } from '../common/masked-text.js';
 import { describeKey, type DescribedKey } from '../logs/descriptions.js';
 import { type LogActor, logActorOf } from '../logs/log.js';
 import { LogWriter, type NewLog } from '../logs/log-writer.js';
@@ -57,7 +58,8 @@ export class KeyJournal {
 
   /** A log for the account, or for the platform when the key is admin's; once an hour and key the event as well. */
   async refusedInBrowser(refusal: BrowserRefusal, manager: EntityManager): Promise<void> {
-    const { credential, origin, requestId } = refusal;
+    const { credential, requestId } = refusal;
+    const origin = refusal.origin && maskText(refusal.origin);
     const actor = actorOfCredential(credential, refusal.ip);
     const isAdmin = credential.kind === 'admin';
     const log = newLog(isAdmin ? 'en' : credential.locale, {
@@ -123,8 +125,13 @@ function newLog(
 
 function actorOfCredential(credential: BrowserRefusal['credential'], ip: string): LogActor {
   const { name } = credential;
-  if (credential.kind === 'admin') return { type: 'admin', id: name, name, ip };
-  return { type: 'key', id: encodeId('key', credential.id), name, ip };
+  const isAdmin = credential.kind === 'admin';
+  return logActorOf({
+    apiKeyId: isAdmin ? null : credential.id,
+    adminKeyName: isAdmin ? name : null,
+    actorName: name,
+    ip,
+  });
 }
 
 function mentionOf(key: KeyMention, actor: LogActor) {

@@ -4,7 +4,7 @@ import { assertInterval } from '../common/interval.js';
 import type { Page } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
 import type { LogFilterQuery } from './logs.dto.js';
-import type { LogFilters } from './log.js';
+import { keptRequestId, type LogFilters } from './log.js';
 import { uuidAfter } from './uuid-order.js';
 
 /**
@@ -22,7 +22,7 @@ export function toLogFilters(query: LogFilterQuery, startMs: number): LogFilters
     eventIds: decodeAll('evt', query.event_id),
     endpointIds: decodeAll('we', query.endpoint_id),
     apiKeyIds: decodeAll('key', query.api_key_id),
-    requestIds: unique(query.request_id),
+    requestIds: unique(query.request_id?.map(keptRequestId)),
     occurredAfter: query.occurred_after ?? null,
     occurredBefore: query.occurred_before ?? null,
     terms: query.q === undefined ? [] : searchTerms(query.q),

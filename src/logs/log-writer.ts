@@ -5,7 +5,15 @@ import { Clock } from '../common/clock.js';
 import { newUuid } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import { Database, type Statement } from '../database/database.js';
-import { type LogActor, type LogCategory, type LogHttp, type LogStatus, PLATFORM_LOGS, SYSTEM_ACTOR } from './log.js';
+import {
+  keptRequestId,
+  type LogActor,
+  type LogCategory,
+  type LogHttp,
+  type LogStatus,
+  PLATFORM_LOGS,
+  SYSTEM_ACTOR,
+} from './log.js';
 import { offTimeWord } from './log-words.js';
 
 /** One action and its outcome. Ids are uuids; what is left out is null. */
@@ -130,7 +138,7 @@ function toValues(log: NewLog, id: string, now: Date): unknown[] {
     log.endpointId ?? null,
     log.deliveryId ?? null,
     log.apiKeyId ?? null,
-    log.requestId ?? null,
+    log.requestId ? keptRequestId(log.requestId) : null,
     actor.type,
     actor.id,
     actor.name,

@@ -1,5 +1,6 @@
 import type { Caller, Mode } from '../auth/caller.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
+import { maskText } from '../common/masked-text.js';
 
 export const LOG_CATEGORIES = ['operation', 'api', 'webhook', 'key', 'admin'] as const;
 export type LogCategory = (typeof LOG_CATEGORIES)[number];
@@ -38,14 +39,24 @@ export interface LogScope {
 
 export const PLATFORM_LOGS: LogScope = { accountId: NIL_ACCOUNT, mode: '' };
 
+/** The one way to a log's actor: a name is a caller's text, so cards and keys in it are covered. */
 export function logActorOf({
   apiKeyId,
   adminKeyName,
-  actorName: name,
+  actorName,
   ip,
 }: Pick<Caller, 'apiKeyId' | 'adminKeyName' | 'actorName' | 'ip'>): LogActor {
+  const name = maskText(actorName);
   if (apiKeyId === null) return { type: 'admin', id: adminKeyName, name, ip };
   return { type: 'key', id: encodeId('key', apiKeyId), name, ip };
+}
+
+/** Ours, and UUIDs and trace ids: a card's number among their digits would be chance. */
+const ORDINARY_REQUEST_ID = /^(?:req_[0-9a-v]{26}|[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12})$/i;
+
+/** A request's id as logs keep it, and as they are asked for it: callers choose theirs, and may choose badly. */
+export function keptRequestId(requestId: string): string {
+  return ORDINARY_REQUEST_ID.test(requestId) ? requestId : maskText(requestId);
 }
 
 /** What is looked for: ids from `from` on and before `until` (null: no end); an empty list lets all through. */

@@ -18,11 +18,11 @@ export function showClause(text: string): string {
   return showText(text).replace(/[.\s]+$/, '');
 }
 
-/** Host and path of a URL: its query, fragment, user name and password may be secret. */
+/** Host and path of a URL, cards and keys covered: its query, fragment, user name and password may be secret. */
 export function showUrl(url: string): string {
   if (!URL.canParse(url)) return '?';
   const { host, pathname } = new URL(url);
-  return cut(`${host}${pathname === '/' ? '' : pathname}`, MAX_PART_LENGTH);
+  return cut(maskText(`${host}${pathname === '/' ? '' : pathname}`), MAX_PART_LENGTH);
 }
 
 /** At most `maximum` UTF-16 units, never half of a pair. */

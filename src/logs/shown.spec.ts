@@ -47,6 +47,8 @@ describe('showDuration', () => {
 describe('showUrl', () => {
   it('shows host and path, never what may be secret', () => {
     expect(showUrl('https://user:pass@shop.example/hook?token=1#x')).toBe('shop.example/hook');
+    expect(showUrl('https://shop.example/hook/4111111111111111')).toBe('shop.example/hook/****1111');
+    expect(showUrl(`https://shop.example/hook/sk_live_${'a'.repeat(48)}`)).toBe('shop.example/hook/sk_live_****');
     expect(showUrl('http://127.0.0.1:4000/')).toBe('127.0.0.1:4000');
     expect(showUrl('nonsense')).toBe('?');
     expect(showUrl(`https://shop.example/${'a'.repeat(2_000)}`)).toHaveLength(300);

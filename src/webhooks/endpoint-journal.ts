@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { TenantCaller } from '../auth/caller.js';
-import { encodeId } from '../common/ids.js';
 import { describeEndpoint, type DescribedEndpoint } from '../logs/descriptions.js';
+import { logActorOf } from '../logs/log.js';
 import { LogWriter } from '../logs/log-writer.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
@@ -27,8 +27,7 @@ export class EndpointJournal {
     acts: readonly LoggedAct[],
     manager: EntityManager,
   ): Promise<void> {
-    const { accountId, mode, apiKeyId, adminKeyName, actorName, ip, locale } = caller;
-    const id = apiKeyId === null ? adminKeyName : encodeId('key', apiKeyId);
+    const { accountId, mode, apiKeyId, locale } = caller;
     const entries = acts.map((act) => ({
       accountId,
       mode,
@@ -39,7 +38,7 @@ export class EndpointJournal {
       endpointId: endpoint.id,
       apiKeyId: apiKeyId ?? undefined,
       requestId,
-      actor: { type: apiKeyId === null ? ('admin' as const) : ('key' as const), id, name: actorName, ip },
+      actor: logActorOf(caller),
     }));
     await this.logs.write(entries, manager);
   }
