@@ -56,8 +56,12 @@ export class LosingProxy {
     const far = connect(Number(this.target.port), this.target.hostname);
     const link: Link = { near, far, answer: null };
     this.links.add(link);
+    // What may be the beginning of a name that the next chunk ends.
+    let seam = Buffer.alloc(0);
     near.on('data', (data) => {
-      if (data.includes(this.statement)) link.answer = Buffer.alloc(0);
+      const asked = Buffer.concat([seam, data]);
+      if (asked.includes(this.statement)) link.answer = Buffer.alloc(0);
+      seam = asked.subarray(Math.max(0, asked.length - this.statement.length + 1));
       far.write(data);
     });
     far.on('data', (data) => {

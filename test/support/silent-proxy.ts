@@ -2,7 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /**
  * A network between the service and its database, which can swallow everything on the connections that there are, and keep
- * them open; or cut them all and let none through until it is mended.
+ * them open, also on those that come until it is mended; or cut them all and let none through until then.
  */
 export async function startSilentProxy(databaseUrl: string) {
   const target = new URL(databaseUrl);
@@ -10,6 +10,7 @@ export async function startSilentProxy(databaseUrl: string) {
   const sockets = new Set<Socket>();
   const silent = new Set<Socket>();
   let isCut = false;
+  let isSilent = false;
   const server = createServer((near) => {
     if (isCut) return near.destroy();
     const far = connect(Number(target.port), target.hostname);
@@ -18,6 +19,7 @@ export async function startSilentProxy(databaseUrl: string) {
       [far, near],
     ] as const) {
       sockets.add(from);
+      if (isSilent) silent.add(from);
       from.on('data', (data) => silent.has(from) || to.write(data));
       from.on('error', () => to.destroy());
       from.on('close', () => to.destroy());
@@ -29,12 +31,18 @@ export async function startSilentProxy(databaseUrl: string) {
   nearUrl.port = String((server.address() as AddressInfo).port);
   return {
     url: nearUrl.href,
-    fallSilent: () => sockets.forEach((socket) => silent.add(socket)),
+    fallSilent: ({ alsoToNew = false } = {}) => {
+      isSilent = alsoToNew;
+      sockets.forEach((socket) => silent.add(socket));
+    },
     cut: () => {
       isCut = true;
       destroyAll();
     },
-    mend: () => (isCut = false),
+    mend: () => {
+      isCut = false;
+      isSilent = false;
+    },
     stop: async () => {
       destroyAll();
       await new Promise((resolve) => server.close(resolve));
