@@ -20,10 +20,10 @@ export interface MeasuredExport extends ExportReading {
 
 const SAMPLE_MS = 50;
 /**
- * The service itself needs about 55 MiB of its heap. Where there is room for gigabytes V8 lets garbage lie, more of it
- * the slower the machine is; with little room it has to collect, and what an export really held would end the process.
+ * The service itself needs about 55 MiB of its heap. With little more room V8 has to collect at once, and what an export
+ * really held would end the process; with room for gigabytes, its default, it may let garbage lie for a while.
  */
-const HEAP = '--max-old-space-size=96 --max-semi-space-size=8';
+export const SMALL_HEAP = '--max-old-space-size=96 --max-semi-space-size=8';
 const CHUNK_ROWS = 100_000;
 const WARM_UP_BYTES = 8_000_000;
 /** A slow reader pauses after so much, longer than the service takes to make it, which so has to wait. */
@@ -40,17 +40,18 @@ const INSERT = `
   FROM generate_series($2::bigint, $3::bigint) AS n`;
 
 /**
- * Exports `rows` logs from a process of its own with a small heap, for one reading after another, while the process's
- * resident memory is watched.
+ * Exports `rows` logs from a process of its own, for one reading after another, while the process's resident memory is
+ * watched. `heap`: options of Node; none leave V8 its default.
  */
 export async function measureExports(
   name: string,
   rows: number,
   readings: readonly ExportReading[],
+  heap = SMALL_HEAP,
 ): Promise<MeasuredExport[]> {
   const databaseUrl = await makeDatabase(name, { migrated: true });
   const adminKey = makeAdminKey();
-  const environment = { DATABASE_URL: databaseUrl, ROLE: 'api', ADMIN_KEYS: `ops:${adminKey}`, NODE_OPTIONS: HEAP };
+  const environment = { DATABASE_URL: databaseUrl, ROLE: 'api', ADMIN_KEYS: `ops:${adminKey}`, NODE_OPTIONS: heap };
   const service = boot(environment);
   try {
     const origin = await service.url;
