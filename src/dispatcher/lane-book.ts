@@ -347,7 +347,6 @@ export class LaneBook {
     lane.isParking = false;
     if (!isParked || !this.lanes.has(lane)) return;
     const hasTurn = this.turns.has(lane) && lane.isOpen;
-    this.lanes.rememberPace(lane);
     this.drop(lane);
     if (hasTurn) this.wake([lane.id], lane.idleSinceMs);
   }

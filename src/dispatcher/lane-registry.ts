@@ -3,14 +3,14 @@ import type { LaneId } from '../deliveries/lane-signals.js';
 import { EndpointPace } from './endpoint-pace.js';
 import { laneKey, newLane, type Lane } from './lane.js';
 
-/** Paces of lanes given back that this process keeps for when it owns them again. */
+/** Paces of lanes given back or lost that this process keeps for when it owns them again. */
 const REMEMBERED_PACES = 10_000;
 
 /** The lanes that this process owns or means to take, and what it learnt of the receivers of others. */
 export class LaneRegistry {
   private readonly lanes = new Map<string, Lane>();
   private readonly byLedger = new Map<string, Set<Lane>>();
-  /** Of lanes given back, oldest first. */
+  /** Of lanes that it has no more, oldest first. */
   private readonly paces = new Map<string, Pick<Lane, 'pace' | 'revision'>>();
 
   /** @param laneConcurrency requests in the air for one lane */
@@ -50,15 +50,13 @@ export class LaneRegistry {
     return lane;
   }
 
+  /** What was learnt of its receiver is kept for a while: another process may own it in between. */
   drop(lane: Lane): void {
     this.lanes.delete(lane.key);
+    this.paces.set(lane.key, { pace: lane.pace, revision: lane.revision });
+    if (this.paces.size > REMEMBERED_PACES) this.paces.delete(this.paces.keys().next().value!);
     const siblings = this.byLedger.get(ledgerOf(lane.id[0], lane.id[1]));
     if (siblings?.delete(lane) && siblings.size === 0) this.byLedger.delete(ledgerOf(lane.id[0], lane.id[1]));
-  }
-
-  rememberPace({ key, pace, revision }: Lane): void {
-    this.paces.set(key, { pace, revision });
-    if (this.paces.size > REMEMBERED_PACES) this.paces.delete(this.paces.keys().next().value!);
   }
 
   /** @returns the lane that has a new pace now, if this process has it. */

@@ -154,6 +154,25 @@ const FOUND: [chance: number, history: Step[]][] = [
       ] as const),
     ],
   ],
+  // Another process got the lane in between, and what was learnt of its receiver before was forgotten.
+  [
+    0,
+    [
+      ...([
+        ['answer', 0, 66, 0],
+        ['resend', 0, 0, 0],
+        ['wait', 47, 0, 0],
+        ['startProcess', 0, 0, 0],
+        ['wait', 19, 0, 0],
+      ] as const),
+      ...([
+        ['publishMany', 0, 6, 49],
+        ['stop', 7, 0, 0],
+        ['wait', 27, 0, 0],
+        ['publishMany', 0, 0, 0],
+      ] as const),
+    ],
+  ],
 ];
 
 /** Runs one history to its end, and lets everything heal; what it broke. */
