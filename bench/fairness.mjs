@@ -1,5 +1,5 @@
 // One account with half a million deliveries due to a receiver that never answers and a hundred thousand behind a rate
-// limit: what the others' webhooks wait, beside the same load without them.
+// limit: what the others' webhooks wait while it is active, beside what they wait while it is suspended.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBacklog } from './backlog-rows.mjs';
 import { measure, publisher } from './latency.mjs';
@@ -9,14 +9,14 @@ import { client, event, makeAccounts } from './workload.mjs';
 export const title = "Fairness: beside another account's backlog";
 export const about =
   '20 accounts are published to, 100 events a second in turn, at their times; latencies count from then to the receipt. ' +
-  'First alone; then beside one account whose deliveries are due to a receiver that takes requests and never answers, and ' +
-  'to one that is limited to 50 a second.';
+  'One more account has deliveries due to a receiver that takes requests and never answers, and to one that is limited to ' +
+  '50 a second. In the rounds without it, it is suspended: its deliveries wait, and none is tried.';
 export const limitedBy = [
   'The requests of the dead receiver and of the limited one, which take their share of the cores while they are tried.',
 ];
 export const SIZES = {
   smoke: { rounds: 2, seconds: 2, dead: 5_000, limited: 1_000 },
-  usual: { rounds: 3, seconds: 15, dead: 500_000, limited: 100_000 },
+  usual: { rounds: 5, seconds: 20, dead: 500_000, limited: 100_000 },
 };
 
 const ACCOUNTS = 20;
@@ -36,26 +36,32 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
   const { id } = await api.call('POST', '/v1/webhook-endpoints', heavy.key, { ...endpoint, event_types: ['*'] });
   rig.onEnd(() => api.close());
 
+  const account = decodeId('acct', heavy.id);
+  const sql = await rig.connect();
+  const setStatus = (status) => api.call('PATCH', `/v1/admin/accounts/${heavy.id}`, service.adminKey, { status });
+  await api.call('POST', '/v1/events', heavy.key, event());
+  await setStatus('suspended');
+  await loadBacklog(sql, account, [decodeId('we', heavy.endpoints[0])], dead);
+  await loadBacklog(sql, account, [decodeId('we', id)], limited);
+
   const publishing = publisher(service.origin, '/v1/events', others);
   rig.onEnd(() => publishing.close());
   const measured = { alone: [], beside: [] };
   const cpuMs = { alone: [], beside: [] };
   const measureRound = async (name) => {
+    await sleep(UNDER_WAY_MS);
     const before = (await service.metrics()).cpuMs;
     measured[name].push(await measure(sink, publishing, PER_SECOND, seconds));
     cpuMs[name].push(((await service.metrics()).cpuMs - before) / seconds);
   };
   await measure(sink, publishing, PER_SECOND, seconds / 2);
   await rig.analyze();
-  for (let n = 0; n < rounds; n++) await measureRound('alone');
-
-  await api.call('POST', '/v1/events', heavy.key, event());
-  const account = decodeId('acct', heavy.id);
-  const sql = await rig.connect();
-  await loadBacklog(sql, account, [decodeId('we', heavy.endpoints[0])], dead);
-  await loadBacklog(sql, account, [decodeId('we', id)], limited);
-  await sleep(UNDER_WAY_MS);
-  for (let n = 0; n < rounds; n++) await measureRound('beside');
+  for (let n = 0; n < rounds; n++) {
+    await measureRound('alone');
+    await setStatus('active');
+    await measureRound('beside');
+    await setStatus('suspended');
+  }
 
   const row = (name, share, aims) =>
     figure({

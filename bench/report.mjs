@@ -9,9 +9,9 @@ const HEAD = `# What was measured
 
 Made by \`npm run bench\`; [docs/performance.md](../docs/performance.md) says how to read it and how to make it again.
 Each figure is the median of its rounds. Spread is the interquartile range in percent of the median; above ${MAX_SPREAD} % there
-is no figure. A limit is what the same machine gave in the same rounds, taken in turn; in fairness, log-search, backlog
-and soak it is what an earlier time of the same run gave. The ratio is the median of the rounds' ratios, with its own
-spread in brackets.
+is no figure, and an aim counts as met only if every round met it. A limit is what the same machine gave in the same rounds,
+taken in turn; in log-search, backlog and soak it is what an earlier time of the same run gave. The ratio is the median of
+the rounds' ratios, with its own spread in brackets.
 `;
 
 /** Puts the sections in, in the order of `names`; those of benches that did not run stay as they are. */

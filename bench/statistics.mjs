@@ -38,7 +38,12 @@ export function spread(values) {
  */
 export function figure({ name, unit, rounds, limit = null, aims = [], digits = 0, isTimed = true, guarded = false }) {
   const ratios = limit === null ? null : rounds.map((value, round) => value / limit.rounds[round]);
-  const summary = (values) => ({ median: median(values), spread: values.length > 1 ? spread(values) : null });
+  const summary = (values) => ({
+    median: median(values),
+    least: Math.min(...values),
+    most: Math.max(...values),
+    spread: values.length > 1 ? spread(values) : null,
+  });
   return {
     ...{ name, unit, digits, isTimed, guarded, aims, rounds },
     value: summary(rounds),
@@ -53,9 +58,16 @@ export function doubt({ spread: measured }, { isTimed }, trouble = null) {
   return measured !== null && measured > MAX_SPREAD ? `spread ${Math.round(measured)} %` : null;
 }
 
-export function meets(figure, aim) {
-  const { median: value } = aim.of === 'ratio' ? figure.ratio : figure.value;
-  return aim.atLeast !== undefined ? value >= aim.atLeast : value <= aim.atMost;
+/** By the figure (`of: 'median'`), or by the best or the worst of its rounds. */
+export function meets(figure, aim, of = 'median') {
+  const summary = aim.of === 'ratio' ? figure.ratio : figure.value;
+  const isAtLeast = aim.atLeast !== undefined;
+  const value = {
+    median: summary.median,
+    worst: isAtLeast ? summary.least : summary.most,
+    best: isAtLeast ? summary.most : summary.least,
+  }[of];
+  return isAtLeast ? value >= aim.atLeast : value <= aim.atMost;
 }
 
 /** Whether another round is to begin: `rounds` in all, or three where they take longer than until `endMs`. */

@@ -44,8 +44,12 @@ function toRow(figure, trouble) {
 
 function verdict(figure, aim, trouble) {
   const summary = aim.of === 'ratio' ? figure.ratio : figure.value;
-  if (doubt(summary, figure, aim.of === 'ratio' ? null : trouble) !== null) return 'not known';
-  return meets(figure, aim) ? 'yes' : '**no**';
+  const busy = aim.of === 'ratio' ? null : trouble;
+  if (doubt(summary, figure, busy) === null) return meets(figure, aim) ? 'yes' : '**no**';
+  // Rounds that differ give no figure, but may all lie on one side of the aim.
+  if (doubt({ spread: 0 }, figure, busy) !== null) return 'not known';
+  if (meets(figure, aim, 'worst')) return 'yes, in every round';
+  return meets(figure, aim, 'best') ? 'not known' : '**no**, in no round';
 }
 
 function ratioText({ median, spread }) {

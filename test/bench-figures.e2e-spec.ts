@@ -49,14 +49,23 @@ describe('figures of benches', () => {
     expect(rowOf({ ...steady, limit, aims })).toEqual(['', ...shown, '']);
   });
 
-  it('are not told when their rounds lie too far apart, nor whether the aim is met', () => {
-    const [, , value, , , , , met] = rowOf({ ...steady, rounds: swinging, aims: [{ of: 'value', atLeast: 1 }] });
-    expect([value, met]).toEqual(['no figure: spread 50 %', 'not known']);
+  it('are not told when their rounds lie too far apart; an aim is then judged only where all rounds agree', () => {
+    const told = (aim: object) => {
+      const [, , value, , , , , met] = rowOf({ ...steady, rounds: swinging, aims: [aim] });
+      return [value, met];
+    };
+    const none = 'no figure: spread 50 %';
+    expect(told({ of: 'value', atLeast: 150 })).toEqual([none, 'not known']);
+    expect(told({ of: 'value', atLeast: 100 })).toEqual([none, 'yes, in every round']);
+    expect(told({ of: 'value', atMost: 300 })).toEqual([none, 'yes, in every round']);
+    expect(told({ of: 'value', atLeast: 301 })).toEqual([none, '**no**, in no round']);
+    expect(told({ of: 'value', atMost: 99 })).toEqual([none, '**no**, in no round']);
   });
 
   it('are not told of a busy or small machine, where they are times; ratios and counts are', () => {
     const [, , value, , bare, ratio] = rowOf({ ...steady, limit }, '1 core');
     expect([value, bare, ratio]).toEqual(['no figure: see above', 'limit: no figure: see above', '0.50 (0 %)']);
+    expect(rowOf({ ...steady, rounds: swinging, aims: [{ of: 'value', atLeast: 1 }] }, '1 core')[7]).toBe('not known');
     expect(rowOf({ ...steady, isTimed: false }, '1 core')[2]).toBe('102 a second');
   });
 
