@@ -1,32 +1,19 @@
 import { makeApiKey } from '../src/auth/api-key.js';
 import { SCOPES, type Scope } from '../src/auth/scopes.js';
-import { encodeId, newUuid } from '../src/common/ids.js';
 import type { RouteTable } from '../src/common/http/route-table.js';
 import { keyChecksum, makeAdminKey } from '../src/config/key-format.js';
-import { DESCRIBED_ROUTES, type DescribedRoute } from './support/described-routes.js';
+import { DESCRIBED_ROUTES } from './support/described-routes.js';
+import { EVERY_ROUTE, pathTo, type Route } from './support/every-route.js';
 import { exchange } from './support/exchange.js';
 import { FakeDns } from './support/fake-dns.js';
 import { type MadeAccount, Service } from './support/service.js';
 
 const KIB = 1_024;
 const MALFORMED = '{"name": ';
-const NAMES_OF_NOTHING = { operation: 'pay_none', type: 'nothing.here' } as const;
 /** Of kinds whose ids are not TypeIDs. */
 const MALFORMED_NAMES = { operation: ['a b', 'x'.repeat(129)], type: ['X', 'a b', `a.${'b'.repeat(64)}`] } as const;
 
-interface Route extends DescribedRoute {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  readonly pattern: string;
-  /** The path with some id of the right form. */
-  readonly path: string;
-}
-
-const routes: [string, Route][] = Object.entries(DESCRIBED_ROUTES).map(([name, described]) => {
-  const [method, pattern] = name.split(' ') as [Route['method'], string];
-  const { names } = described;
-  const id = names === undefined ? '' : unknownId(names);
-  return [name, { ...described, method, pattern, path: pathTo(pattern, id) }];
-});
+const routes = EVERY_ROUTE;
 const guarded = routes.filter(([, { who }]) => who !== 'anyone');
 const withBody = guarded.filter(([, { method }]) => method === 'POST' || method === 'PATCH');
 const withObject = guarded.filter(([, { names }]) => names !== undefined);
@@ -50,14 +37,6 @@ const REFUSALS = {
   'in a page': '403 secret_key_in_browser',
   suspended: '403 account_suspended',
 } as const;
-
-function unknownId(names: NonNullable<DescribedRoute['names']>): string {
-  return names === 'operation' || names === 'type' ? NAMES_OF_NOTHING[names] : encodeId(names, newUuid(Date.now()));
-}
-
-function pathTo(pattern: string, id: string): string {
-  return pattern.replace(/:\w+/, encodeURIComponent(id));
-}
 
 describe('every route', () => {
   let service: Service;
