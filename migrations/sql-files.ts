@@ -25,6 +25,7 @@ export const FUNCTION_FILES = [
   'functions/publish_event.sql',
   'functions/expire_operations.sql',
   'functions/claim_deliveries.sql',
+  'functions/release_followers.sql',
   'functions/fail_deliveries.sql',
   'functions/settle_deliveries.sql',
   'functions/recovery_candidates.sql',

@@ -4,8 +4,7 @@
 -- it ended needs. The caller writes those logs in the same transaction.
 --
 -- Lock: endpoints, lanes, deliveries, followers, each kind in the order of its ids before the next one, as everyone takes
--- them who takes more than one: no claim waits for them, and a settle of the same row finds it gone. Index: primary keys,
--- and pending_deliveries_order for the next one of its operation, which gets its turn.
+-- them who takes more than one: no claim waits for them, and a settle of the same row finds it gone. Index: primary keys.
 CREATE OR REPLACE FUNCTION signalpost.fail_deliveries(
   accounts uuid[],
   modes text[],
@@ -43,15 +42,9 @@ DECLARE
     || '00000000000000000000')::uuid;
   lane record;
   gone record;
-  waiting record;
-  follower record;
-  -- Of those ended that stood in an order, parallel.
-  ended_endpoints uuid[] := '{}';
-  ended_accounts uuid[] := '{}';
-  ended_modes text[] := '{}';
-  ended_keys text[] := '{}';
-  ended_epochs integer[] := '{}';
-  ended_ids uuid[] := '{}';
+  ended signalpost.pending_deliveries;
+  -- Of those ended, the ones that stood in an order.
+  all_ended signalpost.pending_deliveries[] := '{}';
 BEGIN
   FOR lane IN
     SELECT DISTINCT q.account_id, q.mode, q.endpoint_id
@@ -116,7 +109,8 @@ BEGIN
       NULL; -- Its month of history was dropped with its event.
     END;
     DELETE FROM signalpost.pending_deliveries AS target
-    WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = gone.id;
+    WHERE target.account_id = gone.account_id AND target.mode = gone.mode AND target.id = gone.id
+    RETURNING target.* INTO ended;
     account_id := gone.account_id;
     mode := gone.mode;
     id := gone.id;
@@ -127,47 +121,13 @@ BEGIN
     url := gone.url;
     locale := gone.locale;
     RETURN NEXT;
-    IF gone.order_key IS NOT NULL THEN
-      ended_accounts := array_append(ended_accounts, gone.account_id);
-      ended_modes := array_append(ended_modes, gone.mode);
-      ended_endpoints := array_append(ended_endpoints, gone.endpoint_id);
-      ended_keys := array_append(ended_keys, gone.order_key);
-      ended_epochs := array_append(ended_epochs, gone.endpoint_epoch);
-      ended_ids := array_append(ended_ids, gone.id);
+    IF ended.order_key IS NOT NULL THEN
+      all_ended := array_append(all_ended, ended);
     END IF;
   END LOOP;
 
-  -- The next delivery of each operation, if it waits for one of these; in the order of their own ids. A claim may be
-  -- putting it to `infinity` this moment, because it still saw the one before it: the lock waits for that.
-  FOR waiting IN
-    SELECT s.*
-    FROM unnest(ended_accounts, ended_modes, ended_endpoints, ended_keys, ended_epochs, ended_ids)
-      AS s (account_id, mode, endpoint_id, order_key, endpoint_epoch, id)
-    CROSS JOIN LATERAL (
-      SELECT p.id
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.endpoint_id = s.endpoint_id
-        AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
-        AND (p.order_key, p.endpoint_epoch, p.id) > (s.order_key, s.endpoint_epoch, s.id)
-      ORDER BY p.order_key, p.endpoint_epoch, p.id
-      LIMIT 1
-    ) AS following
-    ORDER BY s.account_id, s.mode, following.id
-  LOOP
-    -- Looked up again: where that one has ended meanwhile, it is the one after it.
-    SELECT p.id, p.due_at INTO follower
-    FROM signalpost.pending_deliveries p
-    WHERE p.account_id = waiting.account_id AND p.mode = waiting.mode AND p.endpoint_id = waiting.endpoint_id
-      AND p.order_key IS NOT NULL
-      AND (p.order_key, p.endpoint_epoch) <= (waiting.order_key, waiting.endpoint_epoch)
-      AND (p.order_key, p.endpoint_epoch, p.id) > (waiting.order_key, waiting.endpoint_epoch, waiting.id)
-    ORDER BY p.order_key, p.endpoint_epoch, p.id
-    LIMIT 1
-    FOR NO KEY UPDATE;
-    UPDATE signalpost.pending_deliveries AS target
-    SET due_at = now()
-    WHERE target.account_id = waiting.account_id AND target.mode = waiting.mode AND target.id = follower.id
-      AND follower.due_at = 'infinity';
-  END LOOP;
+  IF cardinality(all_ended) > 0 THEN
+    PERFORM signalpost.release_followers(all_ended);
+  END IF;
 END
 $function$;

@@ -76,8 +76,6 @@ DECLARE
   all_settled boolean;
   n integer;
   ended signalpost.pending_deliveries;
-  waiting record;
-  follower record;
   endpoint record;
   leftover record;
   has_leftovers boolean;
@@ -243,40 +241,8 @@ BEGIN
       ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id;
   END IF;
 
-  -- The next delivery of each operation, if it waits for one of these; in the order of their own ids, as whoever cancels
-  -- several locks them.
   IF any_followers THEN
-    FOR waiting IN
-      SELECT s.account_id, s.mode, s.endpoint_id, s.order_key, s.endpoint_epoch, s.id
-      FROM unnest(all_ended) AS s
-      CROSS JOIN LATERAL (
-        SELECT p.id
-        FROM signalpost.pending_deliveries p
-        WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.endpoint_id = s.endpoint_id
-          AND p.order_key IS NOT NULL AND (p.order_key, p.endpoint_epoch) <= (s.order_key, s.endpoint_epoch)
-          AND (p.order_key, p.endpoint_epoch, p.id) > (s.order_key, s.endpoint_epoch, s.id)
-        ORDER BY p.order_key, p.endpoint_epoch, p.id -- The order of one index, without a sort: no other can be chosen.
-        LIMIT 1
-      ) AS following
-      ORDER BY s.account_id, s.mode, following.id
-    LOOP
-      -- Looked up again: where that one has ended meanwhile, it is the one after it.
-      SELECT p.id, p.due_at INTO follower
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = waiting.account_id AND p.mode = waiting.mode AND p.endpoint_id = waiting.endpoint_id
-        AND p.order_key IS NOT NULL
-        AND (p.order_key, p.endpoint_epoch) <= (waiting.order_key, waiting.endpoint_epoch)
-        AND (p.order_key, p.endpoint_epoch, p.id) > (waiting.order_key, waiting.endpoint_epoch, waiting.id)
-      ORDER BY p.order_key, p.endpoint_epoch, p.id
-      LIMIT 1
-      -- A claim may be putting it to `infinity` this moment, because it still saw the one before it.
-      FOR NO KEY UPDATE;
-      IF follower.due_at = 'infinity' THEN
-        UPDATE signalpost.pending_deliveries AS target
-        SET due_at = now()
-        WHERE target.account_id = waiting.account_id AND target.mode = waiting.mode AND target.id = follower.id;
-      END IF;
-    END LOOP;
+    PERFORM signalpost.release_followers(all_ended);
   END IF;
 
   FOR n IN 1 .. cardinality(failing_endpoints) LOOP

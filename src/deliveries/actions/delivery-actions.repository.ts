@@ -51,27 +51,12 @@ const CANCEL: Statement = {
     FROM ended`,
 };
 
-/*
- * The next delivery of the operation, as settle_deliveries does it: a claim may be putting it to `infinity` this
- * moment, because it still saw the one before it. The lock waits for that claim; a claim that comes later sees the
- * cancelled one gone. Index: pending_deliveries_order.
- */
-const LOCK_FOLLOWER: Statement = {
-  name: 'delivery_actions.lock_follower',
-  text: `SELECT q.id, q.due_at = 'infinity' AS is_waiting
+// Asked while the row stands; the caller has it locked, so that its end and this happen together. Index: primary key.
+const RELEASE_FOLLOWER: Statement = {
+  name: 'delivery_actions.release_follower',
+  text: `SELECT signalpost.release_followers(ARRAY[q])
     FROM signalpost.pending_deliveries q
-    WHERE q.account_id = $1 AND q.mode = $2 AND q.endpoint_id = $3 AND q.order_key = $4 AND q.endpoint_epoch = $5
-      AND q.id > $6
-    ORDER BY q.id
-    LIMIT 1
-    FOR NO KEY UPDATE`,
-};
-
-const RELEASE: Statement = {
-  name: 'delivery_actions.release',
-  text: `UPDATE signalpost.pending_deliveries AS target
-    SET due_at = now()
-    WHERE target.account_id = $1 AND target.mode = $2 AND target.id = $3 AND target.due_at = 'infinity'`,
+    WHERE q.account_id = $1 AND q.mode = $2 AND q.id = $3`,
 };
 
 /** What a person does to one unfinished delivery. The caller holds its endpoint and has woken its lane. */
@@ -91,11 +76,8 @@ export class DeliveryActionsRepository {
 
   /** Ends it as `cancelled_by_user` and gives the next one of its operation its turn. */
   async cancel({ accountId, mode }: Tenant, pending: PendingRef, manager: EntityManager): Promise<void> {
-    await this.database.rows(CANCEL, [accountId, mode, pending.id], manager);
-    if (pending.order_key === null) return;
-    const { endpoint_id: endpointId, order_key: orderKey, endpoint_epoch: epoch, id } = pending;
-    const values = [accountId, mode, endpointId, orderKey, epoch, id];
-    const [follower] = await this.database.rows<{ id: string; is_waiting: boolean }>(LOCK_FOLLOWER, values, manager);
-    if (follower?.is_waiting) await this.database.rows(RELEASE, [accountId, mode, follower.id], manager);
+    const values = [accountId, mode, pending.id];
+    if (pending.order_key !== null) await this.database.rows(RELEASE_FOLLOWER, values, manager);
+    await this.database.rows(CANCEL, values, manager);
   }
 }
