@@ -1,4 +1,4 @@
-import { anyOf, every, everyTerm, tellingFirst, wholeWord, wordStart } from './word-index.js';
+import { anyOf, every, everyTerm, tellingFirst, termShares, wholeWord, wordStart } from './word-index.js';
 
 const OWNER = { accountId: '019a4b00-0000-7000-8000-0000a1b2c3d4', mode: 'live' };
 
@@ -25,5 +25,14 @@ describe('questions to a word index', () => {
       ['inv', 0.9],
     ]);
     expect(tellingFirst(['adjoua', 'inv', 'abla'], shares)).toEqual(['abla', 'adjoua']);
+  });
+  it('begin with the rarest of a sample, where a term that does not occur in it is the rarest of all', () => {
+    const terms = ['adjoua', 'inv', 'abla', 'kofi'];
+    const counts = [
+      { term: 0, matching: 9 },
+      { term: 1, matching: 16 },
+      { term: 3, matching: 3 },
+    ];
+    expect(tellingFirst(terms, termShares(terms, counts, 300))).toEqual(['abla', 'kofi', 'adjoua']);
   });
 });

@@ -36,6 +36,35 @@ export function anyOf(parts: readonly string[]): string {
   return `(${parts.join(' | ')})`;
 }
 
+/** How many rows of a sample match a term, which is named by its place among the terms, from 0. */
+export interface TermCount {
+  readonly term: number;
+  readonly matching: number;
+}
+
+/**
+ * SQL: a `TermCount` for each term that occurs in a sample. `sample`: a SELECT of some rows' column `search`. `patterns`:
+ * the placeholder of the terms' patterns, as `searchPattern` gives them.
+ */
+export function termCounts(sample: string, patterns: string): string {
+  return `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching
+    FROM (${sample}) AS sampled
+    JOIN unnest(${patterns}::text[]) WITH ORDINALITY AS wanted (pattern, number) ON sampled.search LIKE wanted.pattern
+    GROUP BY wanted.number`;
+}
+
+/**
+ * How frequent terms are, from 0 to 1, by their counts in a sample of `sampleRows` rows; what does not occur in it is
+ * missing. Where there were fewer rows to look at, everything counts as rarer: so few are cheap to read either way.
+ */
+export function termShares(
+  terms: readonly string[],
+  counts: readonly TermCount[],
+  sampleRows: number,
+): Map<string, number> {
+  return new Map(counts.map(({ term, matching }) => [terms[term]!, matching / sampleRows]));
+}
+
 const MOST_ALONE = 3;
 const FREQUENT_SHARE = 0.05;
 

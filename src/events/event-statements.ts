@@ -1,4 +1,4 @@
-import { indexedWords } from '../database/word-index.js';
+import { indexedWords, termCounts } from '../database/word-index.js';
 import { hasDelivery, withTenant } from '../deliveries/delivery-rows.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
 import { deliveredEvents, type DeliveryParts } from './delivered-events.js';
@@ -86,18 +86,13 @@ export function wordsStatement(
   });
 }
 
-/**
- * How many of the `limit` nearest events of the range match each of the `patterns`, numbered from 0; a pattern that none
- * matches has no row. Index: primary key.
- */
+/** In how many of the `limit` nearest events of the range each term occurs. Index: primary key. */
 export function sampleStatement(order: Order): ShapedStatement<EventValue> {
-  return shapes.get(
-    `events.sample.${order}`,
-    (p) => `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching
-      FROM (SELECT e.search FROM signalpost.events e WHERE ${tenant(p)} AND ${inRange(p)} ORDER BY e.id ${order} LIMIT ${p('limit')}) AS e
-      JOIN unnest(${p('patterns')}::text[]) WITH ORDINALITY AS wanted (pattern, number) ON e.search LIKE wanted.pattern
-      GROUP BY wanted.number`,
-  );
+  return shapes.get(`events.sample.${order}`, (p) => {
+    const nearest = `SELECT e.search FROM signalpost.events e
+      WHERE ${tenant(p)} AND ${inRange(p)} ORDER BY e.id ${order} LIMIT ${p('limit')}`;
+    return termCounts(nearest, p('patterns'));
+  });
 }
 
 /** As `edgeStatement`. */

@@ -19,7 +19,7 @@ import {
 } from '../database/filtered-walk.js';
 import { nearestMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
-import { everyTerm, tellingFirst } from '../database/word-index.js';
+import { everyTerm, tellingFirst, type TermCount, termShares } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
 import { conditionsOf, type EventCondition, type EventFilters, filterValues } from './event-filters.js';
 import * as scans from './event-scans.js';
@@ -165,8 +165,9 @@ export class EventsQueryRepository {
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
-          const shares = await this.sharesOf(terms, range, values, order);
-          for (const term of tellingFirst(terms, shares)) {
+          const given = { ...values, ...range, limit: FIRST_ROUND };
+          const counts = await this.rows<TermCount>(statements.sampleStatement(order), given);
+          for (const term of tellingFirst(terms, termShares(terms, counts, FIRST_ROUND))) {
             const rows = await ask('alone', [term], range, limit);
             if (rows !== null) return { rows, beyond: null };
           }
@@ -179,18 +180,6 @@ export class EventsQueryRepository {
         return { rows, beyond: beyond.from < beyond.until ? beyond : null };
       },
     };
-  }
-
-  /** How frequent the terms are among the nearest events of the range. */
-  private async sharesOf(
-    terms: readonly string[],
-    range: KeyRange<string>,
-    values: EventValues,
-    order: scans.Order,
-  ): Promise<Map<string, number>> {
-    const given = { ...values, ...range, limit: FIRST_ROUND };
-    const counts = await this.rows<{ term: number; matching: number }>(statements.sampleStatement(order), given);
-    return new Map(counts.map(({ term, matching }) => [terms[term]!, matching / FIRST_ROUND]));
   }
 
   private rows<R>(statement: EventStatement, values: EventValues): Promise<R[]> {

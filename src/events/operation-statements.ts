@@ -1,5 +1,5 @@
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
-import { indexedWords } from '../database/word-index.js';
+import { indexedWords, termCounts } from '../database/word-index.js';
 import { OPERATION_KINDS, OPERATION_STATUSES } from './operation-traits.js';
 
 /** The values that statements on lists of operations are given by name. */
@@ -89,17 +89,15 @@ export function edgeStatement(scan: OperationScan, order: Order): OperationState
 }
 
 /**
- * How many of the `limit` nearest operations of the range, whatever their kind and status, match each of the `patterns`,
- * numbered from 0; a pattern that none matches has no row. Index: operations_by_time.
+ * In how many of the `limit` nearest operations of the range, whatever their kind and status, each term occurs. Index:
+ * operations_by_time.
  */
 export function sampleStatement(order: Order): OperationStatement {
-  return shapes.get(
-    `operations.sample.${order}`,
-    (p) => `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching
-      FROM (SELECT o.search FROM signalpost.operations o WHERE ${tenant(p)} AND ${inRange(p)} ${inOrder(order)} LIMIT ${p('limit')}) AS o
-      JOIN unnest(${p('patterns')}::text[]) WITH ORDINALITY AS wanted (pattern, number) ON o.search LIKE wanted.pattern
-      GROUP BY wanted.number`,
-  );
+  return shapes.get(`operations.sample.${order}`, (p) => {
+    const nearest = `SELECT o.search FROM signalpost.operations o
+      WHERE ${tenant(p)} AND ${inRange(p)} ${inOrder(order)} LIMIT ${p('limit')}`;
+    return termCounts(nearest, p('patterns'));
+  });
 }
 
 /**

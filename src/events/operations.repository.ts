@@ -15,7 +15,7 @@ import {
   wholeWalk,
 } from '../database/filtered-walk.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
-import { everyTerm, tellingFirst } from '../database/word-index.js';
+import { everyTerm, tellingFirst, type TermCount, termShares } from '../database/word-index.js';
 import type { Customer } from './operation-state.js';
 import {
   COLUMNS,
@@ -145,8 +145,10 @@ export class OperationsRepository {
     const leadsOf = async (range: KeyRange<Place>, of: keyof typeof MOST_HITS): Promise<Lead[]> => {
       if (terms.length === 0) return ofReference;
       if (of === 'together') return [...ofReference, ofTerms(terms)];
-      const shares = await this.sharesOf(terms, range, values, order);
-      return [...ofReference, ...tellingFirst(terms, shares).map((term) => ofTerms([term]))];
+      const given = { ...values, ...boundsOf(range), limit: FIRST_ROUND };
+      const counts = await this.rows<TermCount>(sampleStatement(order), given);
+      const telling = tellingFirst(terms, termShares(terms, counts, FIRST_ROUND));
+      return [...ofReference, ...telling.map((term) => ofTerms([term]))];
     };
     return {
       step: async (range, length, limit) => {
@@ -160,18 +162,6 @@ export class OperationsRepository {
         return null;
       },
     };
-  }
-
-  /** How frequent the terms are among the nearest operations of the range. */
-  private async sharesOf(
-    terms: readonly string[],
-    range: KeyRange<Place>,
-    values: OperationValues,
-    order: Order,
-  ): Promise<Map<string, number>> {
-    const given = { ...values, ...boundsOf(range), limit: FIRST_ROUND };
-    const counts = await this.rows<{ term: number; matching: number }>(sampleStatement(order), given);
-    return new Map(counts.map(({ term, matching }) => [terms[term]!, matching / FIRST_ROUND]));
   }
 
   private rows<R>(statement: ShapedStatement<OperationValue>, values: OperationValues): Promise<R[]> {
