@@ -1,6 +1,9 @@
 import pg from 'pg';
+import { Clock } from '../src/common/clock.js';
 import { decodeId, NIL_ACCOUNT } from '../src/common/ids.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
+import { Database } from '../src/database/database.js';
+import { LogWriter } from '../src/logs/log-writer.js';
 import { MOST_LOGS_HELD, type RecordedRequest, RequestLogger } from '../src/logs/request-logger.js';
 import { makeDatabase } from './setup/database.js';
 import { operationEvent } from './support/publishing.js';
@@ -177,5 +180,42 @@ describe('logs while the database is away', () => {
       (await logged('api', account)).filter((id) => id === requestId).length;
     expect(await timesOf('req_of_account', accountId)).toBe(1);
     expect(await timesOf('req_of_platform', NIL_ACCOUNT)).toBe(1);
+  });
+  describe('of a request logger of its own', () => {
+    const FAR_MS = 20 * 366 * 86_400_000;
+    let metrics: Metrics;
+    let clock: Clock;
+    let own: RequestLogger;
+    beforeEach(() => {
+      metrics = new Metrics();
+      clock = new Clock();
+      own = new RequestLogger(new LogWriter(service.app.get(Database), clock), new Clock(), metrics);
+    });
+    const record = (requestId: string, actorName = 'ops'): void =>
+      own.record({ ...ADMIN_REQUEST, caller: { ...ADMIN_REQUEST.caller, actorName }, requestId });
+    const recorded = async (): Promise<string[]> =>
+      (await logged('api', NIL_ACCOUNT)).filter((id) => id.startsWith('req_own_')).sort();
+    const ownDropped = async (): Promise<number> =>
+      (await metrics.registry.getSingleMetric('signalpost_request_logs_dropped_total')!.get()).values[0]!.value;
+
+    it('what PostgreSQL refuses is dropped and counted, and the others of its batch are written', async () => {
+      for (let n = 100; n < 600; n += 1) record(`req_own_${n}`, n === 321 ? 'a name with a \0 in it' : 'ops');
+      await expect(own.runOnce()).rejects.toThrow('invalid byte sequence');
+      expect(await recorded()).toEqual(
+        Array.from({ length: 500 }, (_, n) => `req_own_${n + 100}`).filter((id) => id !== 'req_own_321'),
+      );
+      expect([await ownDropped(), await own.runOnce()]).toEqual([1, 0]);
+    });
+
+    it('what a month has no partition for waits, and is written once it has one', async () => {
+      const before = await recorded();
+      record('req_own_waits');
+      clock.correct(FAR_MS);
+      for (let tries = 0; tries < 2; tries += 1) await expect(own.runOnce()).rejects.toThrow('no partition');
+      clock.correct(0);
+      expect(await own.runOnce()).toBe(1);
+      expect(await recorded()).toEqual([...before, 'req_own_waits']);
+      expect(await ownDropped()).toBe(0);
+    });
   });
 });

@@ -1,4 +1,7 @@
+import type { DatabaseError } from 'pg';
+
 const TRANSIENT_SQLSTATES = new Set(['40001', '40P01']);
+const CHECK_VIOLATION = '23514';
 const REFUSED_VALUES = /^(22|23|54)...$/;
 
 /** Whether PostgreSQL undid a transaction only because of others beside it, so that doing it again may succeed. */
@@ -9,6 +12,14 @@ export function isTransient(error: unknown): boolean {
 /** Whether PostgreSQL refused a value of the statement, so that doing it again with the same values will fail again. */
 export function isRefusedValue(error: unknown): boolean {
   return hasSqlState(error, (code) => REFUSED_VALUES.test(code));
+}
+
+/**
+ * Whether a month has no partition for a row: only that comes under the code of a violated check without naming one. It
+ * is no fault of the row, which may be written once there is a partition.
+ */
+export function isMissingPartition(error: unknown): boolean {
+  return hasSqlState(error, (code) => code === CHECK_VIOLATION) && (error as DatabaseError).constraint === undefined;
 }
 
 function hasSqlState(error: unknown, matches: (code: string) => boolean): boolean {

@@ -8,12 +8,25 @@ import { MOST_LOGS_HELD, RequestLogger, type RecordedRequest } from './request-l
 class FakeWriter {
   readonly written: NewLog[] = [];
   trouble: Error | null = null;
+  /** Requests whose logs have a value that it does not take. */
+  readonly refused = new Set<string>();
+  statements = 0;
+  /** It is away from then on. */
+  mostStatements = Infinity;
 
   async write(logs: readonly NewLog[]): Promise<readonly string[]> {
+    this.statements += 1;
+    if (this.statements > this.mostStatements) throw new Error('away');
     if (this.trouble) throw this.trouble;
+    if (logs.some(({ requestId }) => this.refused.has(requestId!))) throw refusal('22021');
     this.written.push(...logs);
     return [];
   }
+}
+
+/** As PostgreSQL says that it does not take a value. */
+function refusal(code: string, constraint?: string): Error {
+  return Object.assign(new Error(`refused with ${code}`), { code, constraint });
 }
 
 function request(requestId: string): RecordedRequest {
@@ -97,6 +110,53 @@ describe('RequestLogger', () => {
     await logger.runOnce();
     expect(ids()).toEqual(['right']);
     expect(await dropped()).toBe(1);
+  });
+
+  describe('of a batch in which the database refuses a few', () => {
+    const recorded = Array.from({ length: 500 }, (_, index) => String(index));
+    const left = recorded.filter((id) => !['0', '250', '499'].includes(id));
+    beforeEach(() => {
+      for (const id of ['0', '250', '499']) writer.refused.add(id);
+      for (const id of recorded) logger.record(request(id));
+    });
+
+    it('drops and counts those alone, without trying each by itself, and goes on with what waits behind', async () => {
+      logger.record(request('behind'));
+      await expect(logger.runOnce()).rejects.toThrow('refused with 22021');
+      expect(ids()).toEqual([...left, 'behind']);
+      expect(await dropped()).toBe(3);
+      expect(writer.statements).toBeLessThan(60);
+      expect(await logger.runOnce()).toBe(0);
+    });
+
+    it.each([1, 5, 20])('keeps the others when it goes away after %i statements', async (statements) => {
+      writer.mostStatements = statements;
+      await expect(logger.runOnce()).rejects.toThrow('away');
+      writer.mostStatements = Infinity;
+      await logger.runOnce().catch(() => undefined);
+      expect(ids()).toEqual(left);
+      expect(await dropped()).toBe(3);
+    });
+  });
+
+  it('keeps logs while there is no partition for them, within the bound; a check that they violate drops them', async () => {
+    for (let index = 0; index < MOST_LOGS_HELD; index += 1) logger.record(request(String(index)));
+    writer.trouble = refusal('23514');
+    await expect(logger.runOnce()).rejects.toThrow('refused with 23514');
+    expect(writer.statements).toBe(1);
+    logger.record(request('newest'));
+    await expect(logger.runOnce()).rejects.toThrow('refused with 23514');
+    expect(await dropped()).toBe(1);
+    writer.trouble = null;
+    expect(await logger.runOnce()).toBe(MOST_LOGS_HELD);
+    expect([ids()[0], ids().at(-1)]).toEqual(['1', 'newest']);
+
+    logger.record(request('wrong'));
+    writer.trouble = refusal('23514', 'logs_mode_check');
+    await expect(logger.runOnce()).rejects.toThrow();
+    writer.trouble = null;
+    expect(await logger.runOnce()).toBe(0);
+    expect(await dropped()).toBe(2);
   });
 
   it('writes what is left at shutdown', async () => {

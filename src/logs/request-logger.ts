@@ -6,6 +6,7 @@ import { Clock } from '../common/clock.js';
 import { NIL_ACCOUNT } from '../common/ids.js';
 import { Metrics } from '../common/metrics/metrics.js';
 import { RepeatedWarning } from '../common/repeated-warning.js';
+import { isMissingPartition, isRefusedValue } from '../database/sql-errors.js';
 import { describeRequest } from './descriptions.js';
 import { logActorOf } from './log.js';
 import { LogWriter, type NewLog } from './log-writer.js';
@@ -33,12 +34,18 @@ const BATCH_LOGS = 500;
 export const MOST_LOGS_HELD = 10_000;
 /** Batches of one tick: what is held at most, so that a slow database is not asked for ever. */
 const MOST_BATCHES = MOST_LOGS_HELD / BATCH_LOGS;
-/** Data exceptions and violated constraints: the same batch would fail again. */
-const WRONG_DATA = /^2[23]/;
+
+/** Everything else was written, or is held. */
+class RefusedLogsError extends Error {
+  constructor(refusals: readonly unknown[]) {
+    super(`Request logs that the database refused were dropped: ${refusals.length}, ${(refusals[0] as Error).message}`);
+  }
+}
 
 /**
- * Request logs are gathered in memory and written in batches, off the requests' path. While the database is away they
- * wait, up to a bound; then the oldest are dropped, and counted.
+ * Request logs are gathered in memory and written in batches, off the requests' path. While the database is away, or has
+ * no partition for them, they wait, up to a bound; then the oldest are dropped, and counted. So is one whose values the
+ * database refuses, and that one alone.
  */
 @Injectable()
 export class RequestLogger implements OnApplicationShutdown {
@@ -56,7 +63,7 @@ export class RequestLogger implements OnApplicationShutdown {
     this.warning = new RepeatedWarning((message) => logger.warn(message), clock);
     this.dropped = new Counter({
       name: 'signalpost_request_logs_dropped_total',
-      help: 'Request logs that were not kept, because too many waited for the database.',
+      help: 'Request logs that were not kept, because too many waited for the database or it refused a value of theirs.',
       registers: [metrics.registry],
     });
   }
@@ -82,7 +89,8 @@ export class RequestLogger implements OnApplicationShutdown {
       await this.runOnce();
       this.warning.clear();
     } catch (error) {
-      this.warning.warn(`Request logs wait for the database: ${(error as Error).message}`);
+      const { message } = error as Error;
+      this.warning.warn(error instanceof RefusedLogsError ? message : `Request logs wait for the database: ${message}`);
     }
   }
 
@@ -94,16 +102,38 @@ export class RequestLogger implements OnApplicationShutdown {
 
   private async flush(): Promise<number> {
     this.trim();
+    const refusals: unknown[] = [];
     let written = 0;
     for (let batches = 0; batches < MOST_BATCHES && this.held.length > 0; batches += 1) {
-      const batch = this.held.splice(0, BATCH_LOGS);
+      written += await this.write(this.held.splice(0, BATCH_LOGS), refusals);
+    }
+    if (refusals.length > 0) throw new RefusedLogsError(refusals);
+    return written;
+  }
+
+  /**
+   * How many logs of the batch were written; why others were dropped is added to `refusals`. What the database refuses
+   * is written in halves until the log that it refuses stands alone: at worst two statements a log.
+   */
+  private async write(batch: readonly NewLog[], refusals: unknown[]): Promise<number> {
+    const parts = [batch];
+    let written = 0;
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       try {
-        await this.writer.write(batch);
-        written += batch.length;
+        await this.writer.write(part);
+        written += part.length;
       } catch (error) {
-        if (WRONG_DATA.test(String((error as { code?: unknown }).code))) this.dropped.inc(batch.length);
-        else this.held.unshift(...batch);
-        throw error;
+        if (!isRefusedValue(error) || isMissingPartition(error)) {
+          this.held.unshift(...part, ...parts.flat());
+          throw error;
+        }
+        if (part.length === 1) {
+          this.dropped.inc();
+          refusals.push(error);
+        } else {
+          const half = Math.ceil(part.length / 2);
+          parts.unshift(part.slice(0, half), part.slice(half));
+        }
       }
     }
     return written;
