@@ -232,6 +232,18 @@ describe('descriptions of deliveries', () => {
   ] as const)('a recovery %s', (action, english, french) => {
     expectBoth((locale) => sentences.describeRecovery(locale, action, URL, 12), english, french);
   });
+
+  it.each([
+    [0, 'done: 0 webhooks sent again', 'terminée : 0 envoi refait'],
+    [1, 'done: 1 webhook sent again', 'terminée : 1 envoi refait'],
+    [2, 'done: 2 webhooks sent again', 'terminée : 2 envois refaits'],
+  ])('counts %d as the language does', (count, english, french) => {
+    expectBoth(
+      (locale) => sentences.describeRecovery(locale, 'done', URL, count),
+      `Recovery to shop.example/hook ${english}`,
+      `Reprise vers shop.example/hook ${french}`,
+    );
+  });
 });
 
 describe('descriptions of endpoints, keys, accounts and requests', () => {

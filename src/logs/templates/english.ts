@@ -1,5 +1,7 @@
 import type { Templates } from './templates.js';
 
+const webhooks = (count: number): string => `${count} ${count === 1 ? 'webhook' : 'webhooks'}`;
+
 export const english: Templates = {
   colon: ': ',
   separator: '; ',
@@ -58,13 +60,13 @@ export const english: Templates = {
   testSent: (address, delivered, outcome) =>
     `Test webhook to ${address} ${delivered ? 'delivered' : 'failed'}: ${outcome}`,
   recoveries: {
-    started: (address, count) => `Recovery of ${count} webhooks to ${address} started`,
-    done: (address, count) => `Recovery to ${address} done: ${count} webhooks sent again`,
-    cancelled: (address, count) => `Recovery to ${address} cancelled after ${count} webhooks`,
+    started: (address, count) => `Recovery of ${webhooks(count)} to ${address} started`,
+    done: (address, count) => `Recovery to ${address} done: ${webhooks(count)} sent again`,
+    cancelled: (address, count) => `Recovery to ${address} cancelled after ${webhooks(count)}`,
     cancelled_disabled: (address, count) =>
-      `Recovery to ${address} stopped after ${count} webhooks: the endpoint was disabled`,
+      `Recovery to ${address} stopped after ${webhooks(count)}: the endpoint was disabled`,
     cancelled_deleted: (address, count) =>
-      `Recovery to ${address} stopped after ${count} webhooks: the endpoint was deleted`,
+      `Recovery to ${address} stopped after ${webhooks(count)}: the endpoint was deleted`,
   },
 
   endpoints: {

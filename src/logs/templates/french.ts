@@ -1,5 +1,8 @@
 import type { Templates } from './templates.js';
 
+/** French counts none as one. */
+const sends = (count: number): string => `${count} ${count < 2 ? 'envoi' : 'envois'}`;
+
 // French sets a no-break space before `:` and `;`.
 export const french: Templates = {
   colon: '\u00a0: ',
@@ -59,13 +62,14 @@ export const french: Templates = {
   testSent: (address, delivered, outcome) =>
     `Webhook de test vers ${address} ${delivered ? 'livré' : 'échoué'}\u00a0: ${outcome}`,
   recoveries: {
-    started: (address, count) => `Reprise de ${count} envois vers ${address} commencée`,
-    done: (address, count) => `Reprise vers ${address} terminée\u00a0: ${count} envois refaits`,
-    cancelled: (address, count) => `Reprise vers ${address} annulée après ${count} envois`,
+    started: (address, count) => `Reprise de ${sends(count)} vers ${address} commencée`,
+    done: (address, count) =>
+      `Reprise vers ${address} terminée\u00a0: ${sends(count)} ${count < 2 ? 'refait' : 'refaits'}`,
+    cancelled: (address, count) => `Reprise vers ${address} annulée après ${sends(count)}`,
     cancelled_disabled: (address, count) =>
-      `Reprise vers ${address} arrêtée après ${count} envois\u00a0: le webhook a été désactivé`,
+      `Reprise vers ${address} arrêtée après ${sends(count)}\u00a0: le webhook a été désactivé`,
     cancelled_deleted: (address, count) =>
-      `Reprise vers ${address} arrêtée après ${count} envois\u00a0: le webhook a été supprimé`,
+      `Reprise vers ${address} arrêtée après ${sends(count)}\u00a0: le webhook a été supprimé`,
   },
 
   endpoints: {
