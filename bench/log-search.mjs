@@ -11,7 +11,8 @@ export const about =
   'whose own 95th percentile is the highest. Each size is loaded anew.';
 export const limitedBy = [
   'Rare and absent words: one look into the word index of each month, newest first, until the page is full.',
-  'An old word beside words that never meet it: all places of each are gathered from the index of each month that has it.',
+  'A word that only old logs have: in the newest month that has it, all its places are gathered and its logs looked at, to find the newest.',
+  'Frequent words that never meet: all places of each are gathered from the index of each month, to find none that has all.',
   'Publishing: the index takes its words in bulk, once a second.',
 ];
 export const SIZES = {
@@ -42,7 +43,7 @@ export async function run(rig, { sizes, runs, rounds, events }) {
   for (const [index, { blocks, slowest }] of bySize.entries()) {
     for (const [group, { name, p95 }] of Object.entries(slowest)) {
       const title = `slowest ${group}, \`${name}\`, p95, ${rows(sizes[index])}`;
-      const aims = [{ of: 'value', atMost: AIMS_MS[group] }];
+      const aims = group in AIMS_MS ? [{ of: 'value', atMost: AIMS_MS[group] }] : [];
       figures.push(figure({ name: title, unit: 'ms', digits: 1, rounds: [p95], aims }));
     }
     if (index === 0) continue;

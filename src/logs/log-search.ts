@@ -25,7 +25,7 @@ const STEP_ROWS = 20_000;
 /** Rows that are walked where words are known to be frequent: a page of them, unless they are all further away. */
 const NEAR_ROWS = 5_000;
 const DEFAULT_MAX_STEPS = 50;
-/** So many hits are read and sorted; with more the words are frequent, and walking meets them soon. */
+/** So many hits are judged at once. */
 const MOST_HITS = 5_000;
 const ALL_HITS = null;
 const NARROW_MS = 4 * 86_400_000;
@@ -70,9 +70,10 @@ interface Search {
 
 /**
  * Searches in the order of the page. No single plan serves rare and frequent words alike, so: the first rows are walked
- * and filtered; past them, month by month, the word index is asked for a bounded number of hits: of the rare parts of
- * the question alone where it has some, then of all of it. Where there are more, the month is walked a little further,
- * then the first of its hits in order are judged, and all of them only when even that did not fill the page.
+ * and filtered, which finds what is frequent. Past them, month by month, the word index is asked: of the rare parts of
+ * the question alone where it has some, as long as they have few hits, then of all of it. Of its hits the first ones are
+ * taken, as many as the page wants, which suffices unless the filters refuse some; then a bounded number of them, what a
+ * further short walk meets, the first thousands, and at last all are judged.
  */
 @Injectable()
 export class LogSearch {
@@ -132,26 +133,36 @@ export class LogSearch {
     const rare = parts.filter((part) => !unasked.has(part));
     // What is rare among the newest logs may be frequent in this month.
     const partial: Question[] = rare.length < parts.length ? [{ text: every(rare), asking: 'partial' }] : [];
-    let rest = segment;
-    for (const question of [...partial, whole]) {
+    let rest: LogSegment | null = segment;
+    for (const question of partial) {
       if (await this.lookUp(search, rest, question, MOST_HITS)) return;
-      const far = await this.walkStep(search, rest, NEAR_ROWS);
-      if (far === null || isFull(search)) return;
-      rest = far;
+      rest = await this.walkStep(search, rest, NEAR_ROWS);
+      if (rest === null || isFull(search)) return;
     }
-    const last = await this.takeFirstHits(search, rest, whole.text);
-    if (last !== null && !isFull(search)) await this.lookUp(search, last, whole, ALL_HITS);
+    rest = await this.takeFirstHits(search, rest, whole, page.count);
+    if (rest === null || isFull(search)) return;
+    if (await this.lookUp(search, rest, whole, MOST_HITS)) return;
+    rest = await this.walkStep(search, rest, NEAR_ROWS);
+    if (rest === null || isFull(search)) return;
+    rest = await this.takeFirstHits(search, rest, whole, MOST_HITS);
+    if (rest === null || isFull(search)) return;
+    await this.lookUp(search, rest, whole, ALL_HITS);
   }
 
-  /** Takes what passes of the segment's first hits; what is left of it beyond them, null when that is nothing. */
-  private async takeFirstHits(search: Search, segment: LogSegment, question: string): Promise<LogSegment | null> {
+  /** Takes what passes of the segment's first `most` hits; what is left of it beyond them, null when that is nothing. */
+  private async takeFirstHits(
+    search: Search,
+    segment: LogSegment,
+    { text, asking }: Question,
+    most: number,
+  ): Promise<LogSegment | null> {
     search.page.signal?.throwIfAborted();
     const direction = search.page.upwards ? 'ASC' : 'DESC';
-    const values = [...stepValues(search, segment), question, MOST_HITS];
-    const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment)), values);
+    const values = [...stepValues(search, segment), text, most];
+    const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment), asking), values);
     for (const row of rows) if (row.id !== null) search.rows.push(row);
     const { hits, edge } = rows[0]!;
-    if (hits < MOST_HITS) return null;
+    if (hits < most) return null;
     return { ...segment, ...(search.page.upwards ? { from: uuidAfter(edge!) } : { until: edge! }) };
   }
 

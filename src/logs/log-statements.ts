@@ -87,13 +87,12 @@ export function lookUpOf(
   { from, until }: { from: string; until: string },
   asking: Asking,
 ): Statement {
-  const question = asking === 'whole' ? '$16::tsquery' : '(SELECT $16::tsquery)';
   const [passes, filter] = asking === 'partial' ? [FILTERED, ''] : ['true', `AND ${FILTERED}`];
   return {
     name: `logs.look_up_${asking}_${direction.toLowerCase()}_${from.slice(0, 13)}`,
     text: `WITH hits AS MATERIALIZED (
         SELECT l.id, (${passes}) AS passes FROM signalpost.logs l
-        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${question}
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${questionOf(asking)}
           AND (${IN_RANGE}) IS TRUE ${filter}
         LIMIT $17
       )
@@ -109,17 +108,25 @@ export function lookUpOf(
   };
 }
 
+function questionOf(asking: Asking): string {
+  return asking === 'whole' ? '$16::tsquery' : '(SELECT $16::tsquery)';
+}
+
 /**
  * Where the hits are too many to judge and sort each: as `lookUpOf`, but of all hits only ids are gathered and the `$17`
  * first in order kept; the filters judge those. In each row, also where none passes: `hits`, how many were kept, and
  * `edge`, the id of the last of them.
  */
-export function firstHitsOf(direction: Direction, { from, until }: { from: string; until: string }): Statement {
+export function firstHitsOf(
+  direction: Direction,
+  { from, until }: { from: string; until: string },
+  asking: Asking,
+): Statement {
   return {
-    name: `logs.first_hits_${direction.toLowerCase()}_${from.slice(0, 13)}`,
+    name: `logs.first_hits_${asking}_${direction.toLowerCase()}_${from.slice(0, 13)}`,
     text: `WITH hits AS MATERIALIZED (
         SELECT l.id FROM signalpost.logs l
-        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ $16::tsquery AND (${IN_RANGE}) IS TRUE
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${questionOf(asking)} AND (${IN_RANGE}) IS TRUE
         ORDER BY l.id ${direction} LIMIT $17
       )
       SELECT kept.hits, kept.ids[kept.hits] AS edge, found.*
