@@ -1,75 +1,47 @@
 import { decodeId } from '../src/common/ids.js';
 import { LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import { LeftoversJob } from '../src/dispatcher/leftovers-job.js';
-import {
-  deliveryWhen,
-  isEnded,
-  isWaitingAfter,
-  listDeliveries,
-  makeDue,
-  makeEndpoint,
-  startSending,
-} from './support/deliveries.js';
-import { operationEvent, publishBatch, publishNew, readAll } from './support/publishing.js';
-import { type Arrival, Receiver } from './support/receiver.js';
-import { type MadeAccount, type Service, until } from './support/service.js';
+import { makeDue } from './support/deliveries.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
+import { operationEvent } from './support/publishing.js';
+import type { Arrival } from './support/receiver.js';
+import { until } from './support/service.js';
 
 describe('endpoints and what is owed to them', () => {
-  let service: Service;
-  let receiver: Receiver;
-  let account: MadeAccount;
-  let key: string;
-  beforeAll(async () => {
-    [service, receiver] = await Promise.all([startSending(), Receiver.start()]);
-  });
-  beforeEach(async () => {
-    receiver.arrivals.length = 0;
-    receiver.answer = () => ({});
-    account = await service.makeAccount();
-    key = account.test.secretKey;
-  });
-  afterEach(() => service.suspend(account.id));
-  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+  const sending = DispatchFixture.install();
+  const { call, endpoint, ended, publish, publishMany, readAll, rows, waiting } = sending;
 
-  const publish = (id: string, status = 'pending') => publishNew(service, key, operationEvent(`collect.${status}`, id));
-  const endpoint = async (input: object = {}) =>
-    (await makeEndpoint(service, key, { url: receiver.url(), ...input })).id;
-  const change = (id: string, body: object) =>
-    service.call('patch', `/v1/webhook-endpoints/${id}`, { key, body }).expect(200);
-  const ended = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
-  const waiting = (event: { id: string }) => deliveryWhen(service, key, event.id, isWaitingAfter(1));
+  const change = (id: string, body: object) => call('patch', `/v1/webhook-endpoints/${id}`, { body }).expect(200);
   const storedEnd = async (delivery: { id: string }) => {
-    const [row] = await service.dataSource.query<{ status: string; status_reason: string; ended_at: Date }[]>(
+    const [row] = await rows<{ status: string; status_reason: string; ended_at: Date }>(
       'SELECT status, status_reason, ended_at FROM signalpost.deliveries WHERE id = $1',
       [decodeId('del', delivery.id)],
     );
     return row;
   };
   const actions = async (endpointId: string) =>
-    (await readAll<{ id: string; action: string }>(service, `/v1/logs?endpoint_id=${endpointId}`, key)).map(
-      ({ action }) => action,
-    );
+    (await readAll<{ id: string; action: string }>(`/v1/logs?endpoint_id=${endpointId}`)).map(({ action }) => action);
 
   it('takes a 410 as the end: of the delivery, of the endpoint, and of all it waits for', async () => {
-    const id = await endpoint({ event_types: ['collect.*'] });
-    await endpoint({ url: receiver.url('/told'), event_types: ['webhook_endpoint.disabled'] });
-    receiver.answer = ({ path, body }) => {
+    const { id } = await endpoint({ event_types: ['collect.*'] });
+    await endpoint({ url: sending.receiver.url('/told'), event_types: ['webhook_endpoint.disabled'] });
+    sending.receiver.answer = ({ path, body }) => {
       if (path === '/told') return {};
       return { status: body.includes('col_gone') ? 410 : 500 };
     };
     const earlier = await waiting(await publish('col_1'));
     const gone = await ended(await publish('col_gone'));
     expect(gone).toMatchObject({ status: 'failed', status_reason: 'gone', attempt_count: 1 });
-    const [told] = await receiver.arrived(1, '/told');
+    const [told] = await sending.receiver.arrived(1, '/told');
     expect(JSON.parse(told!.body)).toMatchObject({
       type: 'webhook_endpoint.disabled',
-      data: { endpoint_id: id, url: receiver.url(), reason: 'gone', unfinished: 1 },
+      data: { endpoint_id: id, url: sending.receiver.url(), reason: 'gone', unfinished: 1 },
     });
-    const { body } = await service.call('get', `/v1/webhook-endpoints/${id}`, { key }).expect(200);
+    const { body } = await call('get', `/v1/webhook-endpoints/${id}`).expect(200);
     expect(body).toMatchObject({ status: 'disabled', disabled_reason: 'gone' });
     expect(await actions(id)).toContain('webhook_endpoint.disabled');
 
-    const skipped = await deliveryWhen(service, key, earlier.event_id, isEnded);
+    const skipped = await ended({ id: earlier.event_id });
     expect(skipped).toMatchObject({
       status: 'skipped',
       status_reason: 'endpoint_disabled',
@@ -89,22 +61,22 @@ describe('endpoints and what is owed to them', () => {
     [25, 'disabled'],
     [23, 'enabled'],
   ])('after %i hours of failures, exhaustion leaves the endpoint %s, and says so if it does', async (hours, status) => {
-    const id = await endpoint({ event_types: ['collect.*'], retry_schedule: [3_600] });
-    await endpoint({ url: receiver.url('/told'), event_types: ['webhook_endpoint.disabled'] });
-    receiver.answer = ({ path }) => ({ status: path === '/told' ? 200 : 500 });
+    const { id } = await endpoint({ event_types: ['collect.*'], retry_schedule: [3_600] });
+    await endpoint({ url: sending.receiver.url('/told'), event_types: ['webhook_endpoint.disabled'] });
+    sending.receiver.answer = ({ path }) => ({ status: path === '/told' ? 200 : 500 });
     const delivery = await waiting(await publish('col_1'));
-    await service.dataSource.query(
-      `UPDATE signalpost.webhook_endpoints SET failing_since = now() - $2 * interval '1 hour' WHERE id = $1`,
-      [decodeId('we', id), hours],
-    );
-    await makeDue(service, delivery.id);
+    await rows(`UPDATE signalpost.webhook_endpoints SET failing_since = now() - $2 * interval '1 hour' WHERE id = $1`, [
+      decodeId('we', id),
+      hours,
+    ]);
+    await makeDue(sending.service, delivery.id);
     expect(await ended({ id: delivery.event_id })).toMatchObject({ status: 'failed', status_reason: 'exhausted' });
-    const read = async () => (await service.call('get', `/v1/webhook-endpoints/${id}`, { key })).body as object;
+    const read = async () => (await call('get', `/v1/webhook-endpoints/${id}`)).body as object;
     const told = status === 'disabled' ? 1 : 0;
     if (told) await until(async () => isDisabled(await read()));
     expect(await read()).toMatchObject({ status, disabled_reason: status === 'disabled' ? 'failing' : null });
     expect((await actions(id)).filter((action) => action === 'webhook_endpoint.disabled')).toHaveLength(told);
-    const arrivals = await receiver.arrived(told, '/told');
+    const arrivals = await sending.receiver.arrived(told, '/told');
     expect(arrivals.map(({ body }) => JSON.parse(body) as object)).toEqual(
       Array.from({ length: told }, () =>
         expect.objectContaining({
@@ -120,39 +92,38 @@ describe('endpoints and what is owed to them', () => {
   });
 
   it('forgets a run of failures with the first success, also under a later owner of the lane', async () => {
-    const id = await endpoint();
+    const { id } = await endpoint();
     const failingSince = async () => {
-      const rows = await service.dataSource.query<{ failing_since: Date | null }[]>(
+      const found = await rows<{ failing_since: Date | null }>(
         'SELECT failing_since FROM signalpost.webhook_endpoints WHERE id = $1',
         [decodeId('we', id)],
       );
-      return rows[0]!.failing_since;
+      return found[0]!.failing_since;
     };
-    receiver.answer = () => ({ status: 500 });
+    sending.receiver.answer = () => ({ status: 500 });
     const delivery = await waiting(await publish('col_1'));
     expect(await failingSince()).not.toBeNull();
     // Another owner would find the lane as this one's next claim does: with what it knew forgotten.
-    const [{ owner }] = await service.dataSource.query<[{ owner: string }]>(
-      'SELECT owner FROM signalpost.lanes WHERE endpoint_id = $1',
-      [decodeId('we', id)],
-    );
-    await service.dataSource.query('DELETE FROM signalpost.dispatchers WHERE token = $1', [owner]);
-    receiver.answer = () => ({});
-    await makeDue(service, delivery.id);
+    const [{ owner }] = (await rows<{ owner: string }>('SELECT owner FROM signalpost.lanes WHERE endpoint_id = $1', [
+      decodeId('we', id),
+    ])) as [{ owner: string }];
+    await rows('DELETE FROM signalpost.dispatchers WHERE token = $1', [owner]);
+    sending.receiver.answer = () => ({});
+    await makeDue(sending.service, delivery.id);
     expect(await ended({ id: delivery.event_id })).toMatchObject({ status: 'succeeded' });
     expect(await failingSince()).toBeNull();
   });
 
   it('cancels what is unfinished when the endpoint is deleted, and keeps what was skipped before', async () => {
-    const id = await endpoint();
-    receiver.answer = () => ({ status: 500 });
+    const { id } = await endpoint();
+    sending.receiver.answer = () => ({ status: 500 });
     const first = await waiting(await publish('col_1'));
     await change(id, { status: 'disabled' });
     await change(id, { status: 'enabled' });
     const second = await waiting(await publish('col_2'));
-    await service.call('delete', `/v1/webhook-endpoints/${id}`, { key }).expect(204);
+    await call('delete', `/v1/webhook-endpoints/${id}`).expect(204);
     const stands = async (eventId: string) => {
-      const { status, status_reason: reason } = await deliveryWhen(service, key, eventId, isEnded);
+      const { status, status_reason: reason } = await ended({ id: eventId });
       return [status, reason];
     };
     const expected = [
@@ -162,126 +133,122 @@ describe('endpoints and what is owed to them', () => {
     expect([await stands(first.event_id), await stands(second.event_id)]).toEqual(expected);
     await until(async () => (await storedEnd(first)) !== undefined && (await storedEnd(second)) !== undefined);
     expect([await stands(first.event_id), await stands(second.event_id)]).toEqual(expected);
-    expect(receiver.arrivals).toHaveLength(2);
+    expect(sending.receiver.arrivals).toHaveLength(2);
   });
 
   it('looks once more for what a slow publish may have planned for an endpoint that was just disabled', async () => {
-    const id = await endpoint();
-    receiver.answer = () => ({ status: 500 });
+    const { id } = await endpoint();
+    sending.receiver.answer = () => ({ status: 500 });
     const delivery = await waiting(await publish('col_1'));
     await change(id, { status: 'disabled' });
     await until(async () => (await storedEnd(delivery)) !== undefined);
-    await service.app.get(LeftoversJob).runOnce();
+    await sending.service.app.get(LeftoversJob).runOnce();
     const flag = async () => {
-      const rows = await service.dataSource.query<{ has_leftovers: boolean }[]>(
+      const found = await rows<{ has_leftovers: boolean }>(
         'SELECT has_leftovers FROM signalpost.webhook_endpoints WHERE id = $1',
         [decodeId('we', id)],
       );
-      return rows[0]!.has_leftovers;
+      return found[0]!.has_leftovers;
     };
     expect(await flag()).toBe(true);
-    await service.dataSource.query(
-      `UPDATE signalpost.webhook_endpoints SET updated_at = now() - interval '61 seconds' WHERE id = $1`,
-      [decodeId('we', id)],
-    );
+    await rows(`UPDATE signalpost.webhook_endpoints SET updated_at = now() - interval '61 seconds' WHERE id = $1`, [
+      decodeId('we', id),
+    ]);
     await until(async () => !(await flag()));
   });
 
   it('sends what came during a suspension once the account is active again', async () => {
     await endpoint();
     const suspend = (status: string) =>
-      service.call('patch', `/v1/admin/accounts/${account.id}`, { body: { status } }).expect(200);
+      sending.service.call('patch', `/v1/admin/accounts/${sending.account.id}`, { body: { status } }).expect(200);
     await suspend('suspended');
-    const headers = { 'signalpost-account': account.id, 'signalpost-mode': 'test' };
+    const headers = { 'signalpost-account': sending.account.id, 'signalpost-mode': 'test' };
     const body = operationEvent('collect.pending', 'col_1');
-    const { body: event } = await service.call('post', '/v1/events', { headers, body }).expect(201);
+    const { body: event } = await sending.service.call('post', '/v1/events', { headers, body }).expect(201);
     // The dispatcher has met the closed lane and put it to sleep.
     await until(async () => {
-      const rows = await service.dataSource.query<object[]>(
+      const found = await rows(
         `SELECT FROM signalpost.lanes WHERE account_id = $1 AND owner IS NULL AND wake_at = 'infinity' AND gen > 0`,
-        [decodeId('acct', account.id)],
+        [decodeId('acct', sending.account.id)],
       );
-      return rows.length === 1;
+      return found.length === 1;
     });
-    expect(receiver.arrivals).toEqual([]);
+    expect(sending.receiver.arrivals).toEqual([]);
     await suspend('active');
-    expect((await receiver.arrived(1))[0]!.eventId).toBe(event.id);
+    expect((await sending.receiver.arrived(1))[0]!.eventId).toBe(event.id);
   });
 
   it('keeps the order of an operation while its first event fails, and holds no other operation back', async () => {
     await endpoint({ ordering: 'operation', retry_schedule: [60] });
     let isDown = true;
-    receiver.answer = ({ body }) => (isDown && body.includes('"col_1"') ? { status: 500 } : {});
+    sending.receiver.answer = ({ body }) => (isDown && body.includes('"col_1"') ? { status: 500 } : {});
     const first = await publish('col_1');
     const head = await waiting(first);
     const second = await publish('col_1', 'failed');
     const third = await publish('col_1', 'succeeded');
     const other = await publish('col_2');
     await ended(other);
-    const [followers] = await Promise.all([listDeliveries(service, key, { operation_id: 'col_1' })]);
+    const followers = await sending.listDeliveries({ operation_id: 'col_1' });
     expect(followers.map(({ attempt_count: count }) => count)).toEqual([0, 0, 1]);
     isDown = false;
-    await makeDue(service, head.id);
+    await makeDue(sending.service, head.id);
     await ended(third);
-    const order = receiver.arrivals.filter(({ body }) => body.includes('"col_1"')).map(({ eventId }) => eventId);
+    const order = sending.receiver.arrivals
+      .filter(({ body }) => body.includes('"col_1"'))
+      .map(({ eventId }) => eventId);
     expect(order).toEqual([first.id, first.id, second.id, third.id]);
   });
 
   it('sends at no more than the rate, from the first request on', async () => {
     await endpoint({ rate_limit: 20 });
-    const input = Array.from({ length: 25 }, (_, index) => operationEvent('collect.pending', `col_${index}`));
-    await publishBatch(service, key, input);
-    const arrivals = await receiver.arrived(25);
+    await publishMany(25);
+    const arrivals = await sending.receiver.arrived(25);
     expect(mostWithin(1_000, arrivals)).toBeLessThanOrEqual(21);
     expect(mostWithin(200, arrivals)).toBeLessThanOrEqual(6);
     expect(arrivals.at(-1)!.atMs - arrivals[0]!.atMs).toBeLessThan(2_000);
   });
 
   it('ends a delivery whose event is past the retention as expired, and goes on behind it', async () => {
-    const id = await endpoint({ ordering: 'operation', retry_schedule: [3_600] });
-    receiver.answer = () => ({ status: 500 });
+    const { id } = await endpoint({ ordering: 'operation', retry_schedule: [3_600] });
+    sending.receiver.answer = () => ({ status: 500 });
     const old = await waiting(await publish('col_1'));
     const next = await publish('col_1', 'succeeded');
-    receiver.answer = () => ({});
-    await service.dataSource.query('DELETE FROM signalpost.events WHERE id = $1', [decodeId('evt', old.event_id)]);
-    await makeDue(service, old.id);
+    sending.receiver.answer = () => ({});
+    await rows('DELETE FROM signalpost.events WHERE id = $1', [decodeId('evt', old.event_id)]);
+    await makeDue(sending.service, old.id);
     await ended(next);
     expect(await storedEnd(old)).toMatchObject({ status: 'failed', status_reason: 'expired' });
-    const logs = await readAll<{ id: string; description: string }>(service, `/v1/logs?endpoint_id=${id}`, key);
+    const logs = await readAll<{ id: string; description: string }>(`/v1/logs?endpoint_id=${id}`);
     expect(logs.map(({ description }) => description)).toContainEqual(
       expect.stringContaining('older than the retention'),
     );
-    await until(
-      async () => (await service.dataSource.query<object[]>('SELECT FROM signalpost.claimed_batches')).length === 0,
-    );
+    await until(async () => (await rows('SELECT FROM signalpost.claimed_batches')).length === 0);
   });
 
   it('tells a claim nothing newer than what it looked at, so that what comes meanwhile shows as a change', async () => {
-    const id = await endpoint();
-    receiver.answer = () => ({ status: 500 });
+    const { id } = await endpoint();
+    sending.receiver.answer = () => ({ status: 500 });
     const failed = await waiting(await publish('col_1'));
-    const runner = service.dataSource.createQueryRunner();
+    const runner = sending.service.dataSource.createQueryRunner();
     await runner.connect();
-    const tenant = [decodeId('acct', account.id), 'test', decodeId('we', id)] as const;
-    const [{ owner, gen }] = await service.dataSource.query<[{ owner: string; gen: string }]>(
+    const lane = sending.laneOf({ id });
+    const [{ owner, gen }] = (await rows<{ owner: string; gen: string }>(
       'SELECT owner, gen FROM signalpost.lanes WHERE endpoint_id = $1',
-      [tenant[2]],
-    );
+      [lane[2]],
+    )) as [{ owner: string; gen: string }];
     try {
-      await service.dataSource.query('UPDATE signalpost.pending_deliveries SET due_at = now() WHERE id = $1', [
-        decodeId('del', failed.id),
-      ]);
+      await rows('UPDATE signalpost.pending_deliveries SET due_at = now() WHERE id = $1', [decodeId('del', failed.id)]);
       await runner.startTransaction();
       await runner.query('LOCK TABLE signalpost.claimed_batches IN SHARE MODE');
-      const lane = { lane: tenant, room: 10, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
-      const claiming = service.app.get(LaneQueueRepository).claim(owner, 999_999, [lane], []);
+      const wanted = { lane, room: 10, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
+      const claiming = sending.service.app.get(LaneQueueRepository).claim(owner, 999_999, [wanted], []);
       await until(async () => {
-        const held = await service.dataSource.query<object[]>(
+        const held = await rows(
           `SELECT FROM pg_locks WHERE relation = 'signalpost.claimed_batches'::regclass AND NOT granted`,
         );
         return held.length > 0;
       });
-      await service.dataSource.query('UPDATE signalpost.lanes SET gen = gen + 1 WHERE endpoint_id = $1', [tenant[2]]);
+      await rows('UPDATE signalpost.lanes SET gen = gen + 1 WHERE endpoint_id = $1', [lane[2]]);
       await runner.rollbackTransaction();
       expect((await claiming).lanes.map((state) => state.gen)).toEqual([gen]);
     } finally {

@@ -1,32 +1,19 @@
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
-import { deliveryWhen, isEnded, makeEndpoint, startSending } from './support/deliveries.js';
-import { operationEvent, publish, publishBatch, publishNew, type PublishedEvent } from './support/publishing.js';
-import { Receiver } from './support/receiver.js';
-import { type MadeAccount, type Service, until } from './support/service.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
+import { operationEvent, publishBatch, type PublishedEvent } from './support/publishing.js';
+import { until } from './support/service.js';
 
 describe('a publish in the process that owns the lane', () => {
-  let service: Service;
-  let receiver: Receiver;
-  let account: MadeAccount;
-  let key: string;
+  const sending = DispatchFixture.install();
+  const { call, ended: settled, publish, rows } = sending;
   let endpointId: string;
-  beforeAll(async () => {
-    [service, receiver] = await Promise.all([startSending(), Receiver.start()]);
-  });
   beforeEach(async () => {
-    receiver.arrivals.length = 0;
-    receiver.answer = () => ({});
-    account = await service.makeAccount();
-    key = account.test.secretKey;
-    endpointId = (await makeEndpoint(service, key, { url: receiver.url() })).id;
+    endpointId = (await sending.endpoint()).id;
   });
-  afterEach(() => service.suspend(account.id));
-  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
 
-  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
   const handedOver = async () => {
-    const { values } = await service.app
+    const { values } = await sending.service.app
       .get(Metrics)
       .registry.getSingleMetric('dispatcher_handed_deliveries_total')!
       .get();
@@ -36,9 +23,8 @@ describe('a publish in the process that owns the lane', () => {
     (await rows<{ ids: string[] }>('SELECT delivery_ids AS ids FROM signalpost.claimed_batches')).flatMap(
       ({ ids }) => ids,
     );
-  const settled = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
   let operations = 0;
-  const publishOne = () => publishNew(service, key, operationEvent('collect.pending', `col_${(operations += 1)}`));
+  const publishOne = () => publish(`col_${(operations += 1)}`);
   /** Publishes until one is handed over: from then on the lane is this process's and has nothing else to do. */
   const publishUntilHandedOver = async (hooks?: {
     before: () => void;
@@ -56,12 +42,12 @@ describe('a publish in the process that owns the lane', () => {
 
   it('hands its deliveries over, with the bytes that are stored', async () => {
     const { id } = await publishUntilHandedOver();
-    await receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === id));
-    const stored = await service.call('get', `/v1/events/${id}`, { key }).expect(200);
-    const arrival = receiver.arrivals.find(({ eventId }) => eventId === id)!;
+    await sending.receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === id));
+    const stored = await call('get', `/v1/events/${id}`).expect(200);
+    const arrival = sending.receiver.arrivals.find(({ eventId }) => eventId === id)!;
     expect(arrival.body).toBe(stored.text);
     expect(await settled({ id })).toMatchObject({ status: 'succeeded', attempt_count: 1, endpoint_id: endpointId });
-    expect(receiver.arrivals.filter(({ eventId }) => eventId === id)).toHaveLength(1);
+    expect(sending.receiver.arrivals.filter(({ eventId }) => eventId === id)).toHaveLength(1);
   });
 
   it('has them recorded as in the air, as a claim does, until they are settled', async () => {
@@ -69,16 +55,16 @@ describe('a publish in the process that owns the lane', () => {
     const event = await publishUntilHandedOver({
       before: () => {
         const gate = new Promise<void>((resolve) => (open = resolve));
-        receiver.answer = () => ({ after: gate });
+        sending.receiver.answer = () => ({ after: gate });
       },
       otherwise: () => open(),
     });
-    await receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === event.id));
+    await sending.receiver.until((arrivals) => arrivals.some(({ eventId }) => eventId === event.id));
     const [delivery] = await rows<{ id: string }>('SELECT id FROM signalpost.pending_deliveries WHERE event_id = $1', [
       decodeId('evt', event.id),
     ]);
     expect(await records()).toContain(delivery!.id);
-    const { body } = await service.call('get', `/v1/deliveries/${encodeId('del', delivery!.id)}`, { key }).expect(200);
+    const { body } = await call('get', `/v1/deliveries/${encodeId('del', delivery!.id)}`).expect(200);
     expect(body).toMatchObject({ status: 'pending', in_flight: true });
     open();
     await settled(event);
@@ -112,15 +98,17 @@ describe('a publish in the process that owns the lane', () => {
       isProven = (await rows<{ holds: boolean }>(still, [decodeId('we', endpointId)]))[0]?.holds ?? false;
       if (isProven) expect(handed).toBe(0);
       await settled(event);
-      expect(receiver.arrivals.filter(({ eventId }) => eventId === event.id)).toHaveLength(1);
+      expect(sending.receiver.arrivals.filter(({ eventId }) => eventId === event.id)).toHaveLength(1);
     }
   });
 
   it('hands over nothing for an account that is suspended since, though it has not heard of it', async () => {
     await settled(await publishUntilHandedOver());
-    await rows(`UPDATE signalpost.accounts SET status = 'suspended' WHERE id = $1`, [decodeId('acct', account.id)]);
+    await rows(`UPDATE signalpost.accounts SET status = 'suspended' WHERE id = $1`, [
+      decodeId('acct', sending.account.id),
+    ]);
     const before = await handedOver();
-    await publish(service, key, operationEvent('collect.pending', 'col_late')).expect(201);
+    await publish('col_late');
     expect(await handedOver()).toBe(before);
   });
 
@@ -130,11 +118,13 @@ describe('a publish in the process that owns the lane', () => {
     for (let handed = 0; handed === 0;) {
       await settled(await publishUntilHandedOver());
       const before = await handedOver();
-      const { results } = await publishBatch(service, key, events());
+      const { results } = await publishBatch(sending.service, sending.key, events());
       handed = (await handedOver()) - before;
       expect(handed).toBeLessThan(100);
       for (const { event } of results) await settled(event!);
     }
-    expect(new Set(receiver.arrivals.map(({ eventId }) => eventId)).size).toBe(receiver.arrivals.length);
+    expect(new Set(sending.receiver.arrivals.map(({ eventId }) => eventId)).size).toBe(
+      sending.receiver.arrivals.length,
+    );
   });
 });

@@ -1,16 +1,9 @@
 import { Webhook } from 'standardwebhooks';
-import {
-  deliveryWhen,
-  isEnded,
-  isWaitingAfter,
-  listDeliveries,
-  makeDue,
-  makeEndpoint,
-  startSending,
-} from './support/deliveries.js';
-import { operationEvent, publishNew, readAll } from './support/publishing.js';
-import { type Answer, Receiver } from './support/receiver.js';
-import { type MadeAccount, type Service, until } from './support/service.js';
+import { deliveryWhen, isEnded, isWaitingAfter, listDeliveries, makeDue, makeEndpoint } from './support/deliveries.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
+import { operationEvent } from './support/publishing.js';
+import type { Answer } from './support/receiver.js';
+import { until } from './support/service.js';
 
 interface ShownLog {
   readonly id: string;
@@ -21,39 +14,20 @@ interface ShownLog {
 }
 
 describe('sending deliveries', () => {
-  let service: Service;
-  let receiver: Receiver;
-  let account: MadeAccount;
-  let key: string;
-  beforeAll(async () => {
-    [service, receiver] = await Promise.all([startSending(), Receiver.start()]);
-  });
-  beforeEach(async () => {
-    receiver.arrivals.length = 0;
-    receiver.answer = () => ({});
-    account = await service.makeAccount();
-    key = account.test.secretKey;
-  });
-  afterEach(() => service.suspend(account.id));
-  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+  const sending = DispatchFixture.install();
+  const { call, endpoint, ended, publish, readAll, rows, waiting } = sending;
 
-  const publish = (id: string, status = 'pending', by = key) =>
-    publishNew(service, by, operationEvent(`collect.${status}`, id));
-  const endpoint = (input: object = {}) => makeEndpoint(service, key, { url: receiver.url(), ...input });
-  const ended = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
-  const waiting = (event: { id: string }, attempts: number) =>
-    deliveryWhen(service, key, event.id, isWaitingAfter(attempts));
   const logsOf = async (deliveryId: string) =>
-    (await readAll<ShownLog>(service, '/v1/logs', key)).filter((log) => log.delivery_id === deliveryId);
+    (await readAll<ShownLog>('/v1/logs')).filter((log) => log.delivery_id === deliveryId);
   /** Answers in this order; afterwards 200. */
-  const answerInTurn = (...answers: Answer[]) => (receiver.answer = () => answers.shift() ?? {});
+  const answerInTurn = (...answers: Answer[]) => (sending.receiver.answer = () => answers.shift() ?? {});
 
   it('delivers at once, as the bytes that reads give, and ends as succeeded without a log', async () => {
     await endpoint();
     const event = await publish('col_1');
-    const [arrival] = await receiver.arrived(1);
+    const [arrival] = await sending.receiver.arrived(1);
     expect(JSON.parse(arrival!.body)).toEqual(event);
-    const { text } = await service.call('get', `/v1/events/${event.id}`, { key }).expect(200);
+    const { text } = await call('get', `/v1/events/${event.id}`).expect(200);
     expect(arrival!.body).toBe(text);
     const delivery = await ended(event);
     expect(delivery).toMatchObject({
@@ -70,18 +44,18 @@ describe('sending deliveries', () => {
     await endpoint({ retry_schedule: [60] });
     answerInTurn({ status: 500, body: 'oops' });
     const event = await publish('col_1');
-    const failed = await waiting(event, 1);
+    const failed = await waiting(event);
     const waitMs = Date.parse(failed.next_attempt_at!) - Date.now();
     expect(waitMs).toBeGreaterThan(40_000);
     expect(waitMs).toBeLessThan(72_000);
-    await makeDue(service, failed.id);
+    await makeDue(sending.service, failed.id);
     const delivery = await ended(event);
     expect(delivery).toMatchObject({ status: 'succeeded', attempt_count: 2 });
     expect(delivery.attempts).toMatchObject([
       { number: 1, outcome: 'failed', status_code: 500, response_body: 'oops' },
       { number: 2, outcome: 'succeeded', status_code: 200 },
     ]);
-    const host = receiver.url().replace('http://', '');
+    const host = sending.receiver.url().replace('http://', '');
     expect((await logsOf(delivery.id)).map(({ action, status, description }) => [action, status, description])).toEqual(
       [
         [
@@ -92,7 +66,7 @@ describe('sending deliveries', () => {
         ['delivery.succeeded', 'succeeded', expect.stringContaining(`Webhook to ${host}`)],
       ],
     );
-    expect(receiver.arrivals.map(({ eventId }) => eventId)).toEqual([event.id, event.id]);
+    expect(sending.receiver.arrivals.map(({ eventId }) => eventId)).toEqual([event.id, event.id]);
   });
 
   it('tries again by itself when the time has come', async () => {
@@ -100,25 +74,25 @@ describe('sending deliveries', () => {
     answerInTurn({ status: 503 });
     const event = await publish('col_1');
     expect(await ended(event)).toMatchObject({ status: 'succeeded', attempt_count: 2 });
-    const [first, second] = receiver.arrivals;
+    const [first, second] = sending.receiver.arrivals;
     expect(second!.atMs - first!.atMs).toBeGreaterThanOrEqual(790);
   });
 
   it('honours Retry-After beyond the schedule', async () => {
     await endpoint({ retry_schedule: [1] });
     answerInTurn({ status: 429, headers: { 'retry-after': '600' } });
-    const failed = await waiting(await publish('col_1'), 1);
+    const failed = await waiting(await publish('col_1'));
     expect(Date.parse(failed.next_attempt_at!) - Date.now()).toBeGreaterThan(595_000);
   });
 
   it('ends an exhausted one as failed, with a log, and an event about it that has a delivery of its own', async () => {
     const { id } = await endpoint({ retry_schedule: [3_600], event_types: ['collect.*', 'delivery.exhausted'] });
-    receiver.answer = ({ body }) => (body.includes('"delivery.exhausted"') ? {} : { status: 500 });
+    sending.receiver.answer = ({ body }) => (body.includes('"delivery.exhausted"') ? {} : { status: 500 });
     const event = await publish('col_1');
-    await makeDue(service, (await waiting(event, 1)).id);
+    await makeDue(sending.service, (await waiting(event)).id);
     const delivery = await ended(event);
     expect(delivery).toMatchObject({ status: 'failed', status_reason: 'exhausted', attempt_count: 2 });
-    const [, , told] = await receiver.arrived(3);
+    const [, , told] = await sending.receiver.arrived(3);
     expect(JSON.parse(told!.body)).toMatchObject({
       type: 'delivery.exhausted',
       source: 'system',
@@ -126,35 +100,35 @@ describe('sending deliveries', () => {
       data: { delivery_id: delivery.id, event_id: event.id, endpoint_id: id, attempt_count: 2 },
     });
     expect((await logsOf(delivery.id)).map(({ action }) => action)).toEqual(['delivery.failed', 'delivery.exhausted']);
-    const { body } = await service.call('get', `/v1/webhook-endpoints/${id}`, { key }).expect(200);
+    const { body } = await call('get', `/v1/webhook-endpoints/${id}`).expect(200);
     expect(body.status).toBe('enabled'); // Its failures began just now.
   });
 
   it('makes no event about an exhausted delivery of delivery.exhausted itself', async () => {
     await endpoint({ retry_schedule: [], event_types: ['collect.*', 'delivery.exhausted'] });
-    receiver.answer = () => ({ status: 500 });
+    sending.receiver.answer = () => ({ status: 500 });
     await publish('col_1');
-    await receiver.arrived(2);
-    await until(async () => (await listDeliveries(service, key, { status: 'failed' })).length === 2);
-    const inbox: object[] = await service.dataSource.query('SELECT FROM signalpost.event_inbox');
-    expect([inbox.length, (await listDeliveries(service, key)).length]).toEqual([0, 2]);
+    await sending.receiver.arrived(2);
+    await until(async () => (await sending.listDeliveries({ status: 'failed' })).length === 2);
+    const inbox: object[] = await rows('SELECT FROM signalpost.event_inbox');
+    expect([inbox.length, (await sending.listDeliveries()).length]).toEqual([0, 2]);
   });
 
   it('records each kind of failure by its code', async () => {
     const never = new Promise(() => undefined);
-    receiver.answer = ({ path }) => {
+    sending.receiver.answer = ({ path }) => {
       if (path === '/slow') return { after: never };
-      return path === '/moved' ? { status: 302, headers: { location: receiver.url('/elsewhere') } } : {};
+      return path === '/moved' ? { status: 302, headers: { location: sending.receiver.url('/elsewhere') } } : {};
     };
-    await endpoint({ url: receiver.url('/slow'), timeout_ms: 1_000 });
-    await endpoint({ url: receiver.url('/moved') });
+    await endpoint({ url: sending.receiver.url('/slow'), timeout_ms: 1_000 });
+    await endpoint({ url: sending.receiver.url('/moved') });
     await endpoint({ url: 'http://127.0.0.1:1/refused' });
     const event = await publish('col_1');
-    await until(async () => (await listDeliveries(service, key)).every(isWaitingAfter(1)));
-    const deliveries = await readAll<{ id: string }>(service, `/v1/events/${event.id}/deliveries`, key);
+    await until(async () => (await sending.listDeliveries()).every(isWaitingAfter(1)));
+    const deliveries = await readAll<{ id: string }>(`/v1/events/${event.id}/deliveries`);
     const attempts = await Promise.all(
       deliveries.map(async ({ id }) => {
-        const { body } = await service.call('get', `/v1/deliveries/${id}`, { key }).expect(200);
+        const { body } = await call('get', `/v1/deliveries/${id}`).expect(200);
         return body.attempts[0] as { error: { code: string } | null; status_code: number | null };
       }),
     );
@@ -163,18 +137,18 @@ describe('sending deliveries', () => {
       'connect',
       'timeout',
     ]);
-    expect(receiver.at('/elsewhere')).toEqual([]);
+    expect(sending.receiver.at('/elsewhere')).toEqual([]);
   });
 
   it('signs with both secrets while they overlap, and sends what the endpoint says', async () => {
     const { id, secret } = await endpoint({ headers: { 'x-tenant': 'shop-7' } });
     await publish('col_1');
-    await receiver.arrived(1);
-    const rotated = await service
-      .call('post', `/v1/webhook-endpoints/${id}/rotate-secret`, { key, body: { expire_previous_in: 3_600 } })
-      .expect(201);
+    await sending.receiver.arrived(1);
+    const rotated = await call('post', `/v1/webhook-endpoints/${id}/rotate-secret`, {
+      body: { expire_previous_in: 3_600 },
+    }).expect(201);
     const event = await publish('col_2');
-    const [first, second] = await receiver.arrived(2);
+    const [first, second] = await sending.receiver.arrived(2);
     const verify = (by: string, { headers, body }: typeof first & object) =>
       new Webhook(by).verify(body, headers as Record<string, string>);
     expect(verify(secret, first!)).toBeTruthy();
@@ -188,34 +162,34 @@ describe('sending deliveries', () => {
   });
 
   it('keeps accounts and modes apart', async () => {
-    const other = await service.makeAccount({ live_publishing: true });
+    const other = await sending.makeAccount({ live_publishing: true });
     await endpoint();
-    await makeEndpoint(service, other.test.secretKey, { url: receiver.url('/other') });
+    await makeEndpoint(sending.service, other.test.secretKey, { url: sending.receiver.url('/other') });
     const live = await publish('col_1', 'pending', other.live.secretKey);
     const mine = await publish('col_1');
     const theirs = await publish('col_1', 'pending', other.test.secretKey);
-    await Promise.all([receiver.arrived(1), receiver.arrived(1, '/other')]);
-    await Promise.all([ended(mine), deliveryWhen(service, other.test.secretKey, theirs.id, isEnded)]);
-    expect(receiver.arrivals.map(({ path, eventId }) => `${path} ${eventId}`).sort()).toEqual(
+    await Promise.all([sending.receiver.arrived(1), sending.receiver.arrived(1, '/other')]);
+    await Promise.all([ended(mine), deliveryWhen(sending.service, other.test.secretKey, theirs.id, isEnded)]);
+    expect(sending.receiver.arrivals.map(({ path, eventId }) => `${path} ${eventId}`).sort()).toEqual(
       [`/hook ${mine.id}`, `/other ${theirs.id}`].sort(),
     );
-    expect(await listDeliveries(service, other.live.secretKey, { event_id: live.id })).toEqual([]);
+    expect(await listDeliveries(sending.service, other.live.secretKey, { event_id: live.id })).toEqual([]);
   });
 
   it('holds back nothing of others for an endpoint that answers nothing', async () => {
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
-    receiver.answer = ({ path }) => (path === '/stuck' ? { after: gate } : {});
-    await endpoint({ url: receiver.url('/stuck'), event_types: ['collect.failed'] });
+    sending.receiver.answer = ({ path }) => (path === '/stuck' ? { after: gate } : {});
+    await endpoint({ url: sending.receiver.url('/stuck'), event_types: ['collect.failed'] });
     await endpoint({ event_types: ['collect.succeeded'] });
     const input = Array.from({ length: 300 }, (_, index) => operationEvent('collect.failed', `col_${index}`));
-    await service.call('post', '/v1/events/batch', { key, body: { events: input } }).expect(200);
-    await receiver.arrived(1, '/stuck');
+    await call('post', '/v1/events/batch', { body: { events: input } }).expect(200);
+    await sending.receiver.arrived(1, '/stuck');
     expect(await ended(await publish('col_x', 'succeeded'))).toMatchObject({ status: 'succeeded' });
-    const inTheAir = receiver.at('/stuck').length;
-    expect(inTheAir).toBeLessThanOrEqual(service.config.endpointConcurrency);
+    const inTheAir = sending.receiver.at('/stuck').length;
+    expect(inTheAir).toBeLessThanOrEqual(sending.service.config.endpointConcurrency);
     open();
-    await receiver.arrived(300, '/stuck');
-    expect(new Set(receiver.at('/stuck').map(({ eventId }) => eventId)).size).toBe(300);
+    await sending.receiver.arrived(300, '/stuck');
+    expect(new Set(sending.receiver.at('/stuck').map(({ eventId }) => eventId)).size).toBe(300);
   });
 });

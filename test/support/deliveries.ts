@@ -23,11 +23,14 @@ export interface ShownDelivery {
   }[];
 }
 
-/** A process that also dispatches; deliveries may go to receivers on loopback. */
+/** Deliveries may go to receivers on loopback. */
+export const SENDING = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
+
+/** A process that also dispatches. */
 export function startSending({ environment, ...options }: ServiceOptions = {}): Promise<Service> {
   return Service.start({
     ...options,
-    environment: { ROLE: 'all', WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8', ...environment },
+    environment: { ROLE: 'all', ...SENDING, ...environment },
   });
 }
 
