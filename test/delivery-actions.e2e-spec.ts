@@ -4,11 +4,10 @@ import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.re
 import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import type { Settlement } from '../src/deliveries/settle-arguments.js';
-import { listDeliveries, makeEndpoint, readDelivery, type ShownDelivery, startSending } from './support/deliveries.js';
+import { makeEndpoint, type ShownDelivery } from './support/deliveries.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
 import { FakeDns } from './support/fake-dns.js';
-import { operationEvent, publishNew, readAll } from './support/publishing.js';
-import { Receiver } from './support/receiver.js';
-import { type MadeAccount, Service, until } from './support/service.js';
+import { until } from './support/service.js';
 import { settlementOf } from './support/settlements.js';
 
 interface ShownLog {
@@ -23,43 +22,29 @@ interface ShownLog {
 
 describe('acting on deliveries', () => {
   /** Publishes and answers; nothing is sent unless a test claims it by hand or starts a dispatcher. */
-  let service: Service;
-  let receiver: Receiver;
+  const sending = DispatchFixture.install({ ROLE: 'api' });
+  const { call, endpoint, laneOf, listDeliveries, outcome, publish, readAll, readDelivery, rows } = sending;
   let queue: LaneQueueRepository;
-  let account: MadeAccount;
-  let key: string;
   let token: string;
-  beforeAll(async () => {
-    const environment = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
-    [service, receiver] = await Promise.all([Service.start({ environment }), Receiver.start()]);
-    queue = service.app.get(LaneQueueRepository);
+  beforeAll(() => {
+    queue = sending.service.app.get(LaneQueueRepository);
   });
   beforeEach(async () => {
-    receiver.arrivals.length = 0;
-    receiver.answer = () => ({});
-    account = await service.makeAccount();
-    key = account.test.secretKey;
     token = randomUUID();
-    await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
   });
-  afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
-  afterEach(() => service.suspend(account.id));
-  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
 
-  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
-  const endpoint = (input: object = {}) => makeEndpoint(service, key, { url: receiver.url(), ...input });
-  const publish = (id: string, status = 'pending') => publishNew(service, key, operationEvent(`collect.${status}`, id));
   const deliveryOf = async (event: { id: string }): Promise<ShownDelivery> =>
-    readDelivery(service, key, (await listDeliveries(service, key, { event_id: event.id }))[0]!.id);
-  const laneOf = ({ id }: { id: string }): LaneId => [decodeId('acct', account.id), 'test', decodeId('we', id)];
+    readDelivery((await listDeliveries({ event_id: event.id }))[0]!.id);
   const act = (id: string, action: 'retry' | 'cancel', headers = {}) =>
-    service.call('post', `/v1/deliveries/${id}/${action}`, { key, headers });
+    call('post', `/v1/deliveries/${id}/${action}`, { headers });
   const acted = async (id: string, action: 'retry' | 'cancel'): Promise<ShownDelivery> =>
     (await act(id, action).expect(action === 'retry' ? 202 : 200)).body as ShownDelivery;
   const redeliver = (eventId: string, body?: object, headers = {}) =>
-    service.call('post', `/v1/events/${eventId}/redeliver`, { key, body, headers });
+    call('post', `/v1/events/${eventId}/redeliver`, { body, headers });
   const logsOf = async (deliveryId: string) =>
-    (await readAll<ShownLog>(service, '/v1/logs', key)).filter((log) => log.delivery_id === deliveryId);
+    (await readAll<ShownLog>('/v1/logs')).filter((log) => log.delivery_id === deliveryId);
   let batch = 0;
   const claim = async (lane: LaneId, recheckWaiting = false): Promise<ClaimedDelivery[]> => {
     const wanted = { lane, room: 100, recheckWaiting, rateLimit: null, recheckAfter: null, after: null };
@@ -99,7 +84,7 @@ describe('acting on deliveries', () => {
         {
           action: 'delivery.retried',
           status: 'info',
-          description: `New try asked for: webhook to ${receiver.url().replace('http://', '')}`,
+          description: `New try asked for: webhook to ${sending.receiver.url().replace('http://', '')}`,
           request_id: headers['request-id'],
           actor: { type: 'key' },
         },
@@ -112,7 +97,7 @@ describe('acting on deliveries', () => {
       const { id } = await deliveryOf(event);
       const both = await Promise.all([acted(id, 'retry'), acted(id, 'retry')]);
       expect(both.map((delivery) => delivery.id)).toEqual([id, id]);
-      expect(await listDeliveries(service, key, { event_id: event.id })).toHaveLength(1);
+      expect(await listDeliveries({ event_id: event.id })).toHaveLength(1);
     });
 
     it('leaves one whose attempt is under way as it is', async () => {
@@ -143,7 +128,7 @@ describe('acting on deliveries', () => {
       const first = await deliveryOf(event);
       if (end === 'cancelled') await acted(first.id, 'cancel');
       await settle(delivery!, end === 'failed' ? failed : undefined);
-      const before = await readDelivery(service, key, first.id);
+      const before = await readDelivery(first.id);
       expect(before.status).toBe(end);
       await publish('col_1', 'succeeded');
       const again = await acted(first.id, 'retry');
@@ -159,10 +144,10 @@ describe('acting on deliveries', () => {
         attempts: [],
       });
       expect(again.id).not.toBe(first.id);
-      expect(await readDelivery(service, key, first.id)).toEqual(before);
+      expect(await readDelivery(first.id)).toEqual(before);
       expect((await claim(laneOf(made))).map(({ id }) => encodeId('del', id)).sort()).toContain(again.id);
       expect((await logsOf(again.id)).map(({ action }) => action)).toEqual(['delivery.retried']);
-      const ids = (await listDeliveries(service, key, { event_id: event.id })).map(({ id }) => id);
+      const ids = (await listDeliveries({ event_id: event.id })).map(({ id }) => id);
       expect(ids).toEqual([again.id, first.id]);
     });
 
@@ -177,9 +162,9 @@ describe('acting on deliveries', () => {
       const replayed = await act(id, 'retry', headers).expect(202);
       expect(replayed.headers['idempotency-replayed']).toBe('true');
       expect(replayed.body).toEqual(first.body);
-      expect(await listDeliveries(service, key, { event_id: event.id })).toHaveLength(2);
+      expect(await listDeliveries({ event_id: event.id })).toHaveLength(2);
       await act(id, 'retry').expect(202);
-      expect(await listDeliveries(service, key, { event_id: event.id })).toHaveLength(3);
+      expect(await listDeliveries({ event_id: event.id })).toHaveLength(3);
     });
 
     it('says that an endpoint is disabled, deleted, or its event too old', async () => {
@@ -187,15 +172,15 @@ describe('acting on deliveries', () => {
       const event = await publish('col_1');
       const { id } = await deliveryOf(event);
       const path = `/v1/webhook-endpoints/${made.id}`;
-      await service.call('patch', path, { key, body: { status: 'disabled' } }).expect(200);
-      expect(await service.outcome('post', `/v1/deliveries/${id}/retry`, { key })).toBe('409 endpoint_disabled');
-      await service.call('patch', path, { key, body: { status: 'enabled' } }).expect(200);
+      await call('patch', path, { body: { status: 'disabled' } }).expect(200);
+      expect(await outcome('post', `/v1/deliveries/${id}/retry`)).toBe('409 endpoint_disabled');
+      await call('patch', path, { body: { status: 'enabled' } }).expect(200);
       const again = await acted(id, 'retry');
       expect(again).toMatchObject({ trigger: 'retry', previous_delivery_id: id });
       await rows('DELETE FROM signalpost.events WHERE id = $1', [decodeId('evt', event.id)]);
-      expect(await service.outcome('post', `/v1/deliveries/${id}/retry`, { key })).toBe('410 expired');
-      await service.call('delete', path, { key }).expect(204);
-      expect(await service.outcome('post', `/v1/deliveries/${again.id}/retry`, { key })).toBe('404 not_found');
+      expect(await outcome('post', `/v1/deliveries/${id}/retry`)).toBe('410 expired');
+      await call('delete', path).expect(204);
+      expect(await outcome('post', `/v1/deliveries/${again.id}/retry`)).toBe('404 not_found');
     });
   });
 
@@ -213,12 +198,12 @@ describe('acting on deliveries', () => {
         next_attempt_at: null,
         ended_at: expect.any(String) as string,
       });
-      expect(await readDelivery(service, key, id)).toEqual(cancelled);
+      expect(await readDelivery(id)).toEqual(cancelled);
       expect(await claim(laneOf(made))).toEqual([]);
       expect(await logsOf(id)).toMatchObject([
         { action: 'delivery.cancelled', status: 'info', description: expect.stringMatching(/ cancelled$/) as string },
       ]);
-      expect(await service.outcome('post', `/v1/deliveries/${id}/cancel`, { key })).toBe('409 delivery_ended');
+      expect(await outcome('post', `/v1/deliveries/${id}/cancel`)).toBe('409 delivery_ended');
     });
 
     it('keeps its end when the attempt in the air succeeds, and records that attempt', async () => {
@@ -229,7 +214,7 @@ describe('acting on deliveries', () => {
       const cancelled = await acted(id, 'cancel');
       expect(cancelled).toMatchObject({ status: 'cancelled', attempt_count: 0, attempts: [] });
       expect(await settle(delivery!)).toEqual([]);
-      expect(await readDelivery(service, key, id)).toEqual({
+      expect(await readDelivery(id)).toEqual({
         ...cancelled,
         attempt_count: 1,
         attempts: [expect.objectContaining({ number: 1, outcome: 'succeeded' })],
@@ -244,9 +229,9 @@ describe('acting on deliveries', () => {
         const { id } = await deliveryOf(event);
         const [settled, cancelled] = await Promise.all([
           settle(delivery!),
-          service.outcome('post', `/v1/deliveries/${id}/cancel`, { key }),
+          outcome('post', `/v1/deliveries/${id}/cancel`),
         ]);
-        const shown = await readDelivery(service, key, id);
+        const shown = await readDelivery(id);
         const expected = settled!.length === 1 ? ['409 delivery_ended', 'succeeded'] : ['200', 'cancelled'];
         expect([cancelled, shown.status, shown.attempts.length]).toEqual([...expected, 1]);
       }
@@ -269,8 +254,8 @@ describe('acting on deliveries', () => {
       expect(Number((await laneStateOf(made)).gen)).toBe(Number(gen) + 1);
       if (isKilled) {
         await rows('DELETE FROM signalpost.claimed_batches WHERE token = $1', [token]);
-        await service.app.get(DispatcherLeaseRepository).freeLanes();
-        await service.app.get(DispatcherLeaseRepository).register(token, 'another life');
+        await sending.service.app.get(DispatcherLeaseRepository).freeLanes();
+        await sending.service.app.get(DispatcherLeaseRepository).register(token, 'another life');
       }
       // Without looking for what waits: whoever cancels has released it.
       expect((await claim(laneOf(made))).map(({ eventId }) => encodeId('evt', eventId))).toEqual([next.id]);
@@ -293,9 +278,9 @@ describe('acting on deliveries', () => {
       const made = await endpoint();
       const { id } = await deliveryOf(await publish('col_1'));
       const path = `/v1/webhook-endpoints/${made.id}`;
-      if (change === 'disabled') await service.call('patch', path, { key, body: { status: 'disabled' } }).expect(200);
-      else await service.call('delete', path, { key }).expect(204);
-      expect(await service.outcome('post', `/v1/deliveries/${id}/cancel`, { key })).toBe('409 delivery_ended');
+      if (change === 'disabled') await call('patch', path, { body: { status: 'disabled' } }).expect(200);
+      else await call('delete', path).expect(204);
+      expect(await outcome('post', `/v1/deliveries/${id}/cancel`)).toBe('409 delivery_ended');
     });
   });
 
@@ -306,10 +291,8 @@ describe('acting on deliveries', () => {
       await endpoint({ event_types: ['payment.*'] });
       const event = await publish('col_1');
       const added = await endpoint({ event_types: ['*'] });
-      await service
-        .call('patch', `/v1/webhook-endpoints/${disabled.id}`, { key, body: { status: 'disabled' } })
-        .expect(200);
-      const before = (await listDeliveries(service, key, { event_id: event.id, endpoint_id: first.id }))[0]!;
+      await call('patch', `/v1/webhook-endpoints/${disabled.id}`, { body: { status: 'disabled' } }).expect(200);
+      const before = (await listDeliveries({ event_id: event.id, endpoint_id: first.id }))[0]!;
       const { body } = await redeliver(event.id).expect(202);
       expect(body).toMatchObject({ object: 'list', has_more: false });
       const made = body.data as ShownDelivery[];
@@ -342,27 +325,28 @@ describe('acting on deliveries', () => {
     it('refuses endpoints that are disabled, deleted or foreign, malformed ids and events that are too old', async () => {
       const made = await endpoint();
       const event = await publish('col_1');
-      const outcome = (body: object, eventId = event.id) =>
-        service.outcome('post', `/v1/events/${eventId}/redeliver`, { key, body });
-      const other = await service.makeAccount();
-      const foreign = await makeEndpoint(service, other.test.secretKey, { url: receiver.url() });
+      const answer = (body: object, eventId = event.id) => outcome('post', `/v1/events/${eventId}/redeliver`, { body });
+      const other = await sending.makeAccount();
+      const foreign = await makeEndpoint(sending.service, other.test.secretKey, { url: sending.receiver.url() });
       const dns = new FakeDns();
       dns.addresses.set('shop.example', ['8.8.8.8']);
-      dns.answerFor(service);
-      const live = await makeEndpoint(service, account.live.secretKey, { url: 'https://shop.example/hook' });
-      expect(await outcome({ endpoint_id: foreign.id })).toBe('404 not_found');
-      expect(await outcome({ endpoint_id: live.id })).toBe('404 not_found');
+      dns.answerFor(sending.service);
+      const live = await makeEndpoint(sending.service, sending.account.live.secretKey, {
+        url: 'https://shop.example/hook',
+      });
+      expect(await answer({ endpoint_id: foreign.id })).toBe('404 not_found');
+      expect(await answer({ endpoint_id: live.id })).toBe('404 not_found');
       for (const endpointId of [event.id, 'we_1', 1, '']) {
-        expect(await outcome({ endpoint_id: endpointId })).toBe('422 invalid_input');
+        expect(await answer({ endpoint_id: endpointId })).toBe('422 invalid_input');
       }
       const path = `/v1/webhook-endpoints/${made.id}`;
-      await service.call('patch', path, { key, body: { status: 'disabled' } }).expect(200);
-      expect(await outcome({ endpoint_id: made.id })).toBe('409 endpoint_disabled');
-      await service.call('delete', path, { key }).expect(204);
-      expect(await outcome({ endpoint_id: made.id })).toBe('404 not_found');
+      await call('patch', path, { body: { status: 'disabled' } }).expect(200);
+      expect(await answer({ endpoint_id: made.id })).toBe('409 endpoint_disabled');
+      await call('delete', path).expect(204);
+      expect(await answer({ endpoint_id: made.id })).toBe('404 not_found');
       const longAgo = encodeId('evt', '00d0c0c0-0000-7000-8000-000000000000');
-      expect(await outcome({}, longAgo)).toBe('410 expired');
-      expect(await listDeliveries(service, key, { event_id: event.id })).toHaveLength(1);
+      expect(await answer({}, longAgo)).toBe('410 expired');
+      expect(await listDeliveries({ event_id: event.id })).toHaveLength(1);
     });
 
     it('happens once under one Idempotency-Key, also when asked twice at once', async () => {
@@ -372,29 +356,25 @@ describe('acting on deliveries', () => {
       const answers = await Promise.all([redeliver(event.id, {}, headers), redeliver(event.id, {}, headers)]);
       expect(answers.map(({ status }) => status)).toEqual(expect.arrayContaining([202]));
       expect(await redeliver(event.id, {}, headers)).toMatchObject({ status: 202 });
-      expect(await listDeliveries(service, key, { event_id: event.id })).toHaveLength(2);
+      expect(await listDeliveries({ event_id: event.id })).toHaveLength(2);
     });
   });
 
   it('is sent by a running dispatcher at once, resends beside what they repeat', async () => {
-    const dispatcher = await startSending({ environment: { DATA_DIR: service.config.dataDir } });
-    try {
-      const path = '/sent';
-      await endpoint({ url: receiver.url(path), retry_schedule: [3_600] });
-      receiver.answer = () => (receiver.at(path).length === 1 ? { status: 500 } : {});
-      const event = await publish('col_1');
-      await receiver.arrived(1, path);
-      await until(async () => (await deliveryOf(event)).attempt_count === 1);
-      const { id } = await deliveryOf(event);
-      await acted(id, 'retry');
-      await receiver.arrived(2, path);
-      await until(async () => (await readDelivery(service, key, id)).status === 'succeeded');
-      await acted(id, 'retry');
-      await redeliver(event.id).expect(202);
-      const arrivals = await receiver.arrived(4, path);
-      expect(new Set(arrivals.map(({ eventId }) => eventId))).toEqual(new Set([event.id]));
-    } finally {
-      await dispatcher.stop();
-    }
+    await sending.startDispatcher();
+    const path = '/sent';
+    await endpoint({ url: sending.receiver.url(path), retry_schedule: [3_600] });
+    sending.receiver.answer = () => (sending.receiver.at(path).length === 1 ? { status: 500 } : {});
+    const event = await publish('col_1');
+    await sending.receiver.arrived(1, path);
+    await until(async () => (await deliveryOf(event)).attempt_count === 1);
+    const { id } = await deliveryOf(event);
+    await acted(id, 'retry');
+    await sending.receiver.arrived(2, path);
+    await until(async () => (await readDelivery(id)).status === 'succeeded');
+    await acted(id, 'retry');
+    await redeliver(event.id).expect(202);
+    const arrivals = await sending.receiver.arrived(4, path);
+    expect(new Set(arrivals.map(({ eventId }) => eventId))).toEqual(new Set([event.id]));
   });
 });

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { QueryRunner } from 'typeorm';
 import { decodeId } from '../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
-import type { QueryRunner } from 'typeorm';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
-import { makeEndpoint } from './support/deliveries.js';
-import { operationEvent, publishNew } from './support/publishing.js';
-import { type MadeAccount, Service } from './support/service.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
 
 const ROOM = 16;
 /** Waiting behind one head; the guarantee is the same for any number, and the figures of 50,000 are asked for. */
@@ -20,38 +18,27 @@ interface Claimed {
 }
 
 describe('what a claim costs', () => {
-  let service: Service;
-  let account: MadeAccount;
-  let key: string;
+  const sending = DispatchFixture.install({ ROLE: 'api' });
+  const { rows } = sending;
   let token: string;
   /** One connection, so that its statements are planned once. */
   let runner: QueryRunner;
   let batch = 0;
-  beforeAll(async () => {
-    service = await Service.start({ environment: { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' } });
-    runner = service.dataSource.createQueryRunner();
-  });
   beforeEach(async () => {
-    account = await service.makeAccount();
-    key = account.test.secretKey;
+    runner = sending.service.dataSource.createQueryRunner();
     token = randomUUID();
-    await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
     await rows(`UPDATE signalpost.dispatchers SET lease_until = now() + interval '1 hour' WHERE token = $1`, [token]);
   });
-  afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
-  afterAll(async () => {
-    await runner.release();
-    await service.stop();
-  });
-
-  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
+  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
+  afterEach(() => runner.release());
 
   /** A lane with deliveries 1, 2 … of one event, each due a millisecond after the one before, all long ago. */
   const fill = async (count: number, orderKey: string | null = null): Promise<LaneId> => {
     const ordering = orderKey === null ? 'none' : 'operation';
-    const made = await makeEndpoint(service, key, { url: 'http://127.0.0.1:9/hook', ordering });
-    const lane: LaneId = [decodeId('acct', account.id), 'test', decodeId('we', made.id)];
-    const { id } = await publishNew(service, key, operationEvent('collect.pending', 'col_1'));
+    const made = await sending.endpoint({ url: 'http://127.0.0.1:9/hook', ordering });
+    const lane = sending.laneOf(made);
+    const { id } = await sending.publish('col_1');
     await rows('DELETE FROM signalpost.pending_deliveries WHERE endpoint_id = $1', [lane[2]]);
     await rows(
       `INSERT INTO signalpost.pending_deliveries (account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type,
@@ -139,7 +126,7 @@ describe('what a claim costs', () => {
   it('does not grow with dead rows that a long transaction keeps', async () => {
     const lane = await fill(5_000);
     const first = await measure(lane, {});
-    const reader = service.dataSource.createQueryRunner();
+    const reader = sending.service.dataSource.createQueryRunner();
     await reader.startTransaction('REPEATABLE READ');
     try {
       await reader.query('SELECT count(*) FROM signalpost.pending_deliveries');

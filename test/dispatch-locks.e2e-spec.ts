@@ -13,23 +13,22 @@ import { UnsendableRepository } from '../src/deliveries/unsendable.repository.js
 import { CrashSweeper } from '../src/dispatcher/crash-sweeper.js';
 import { UnsendableDeliveries } from '../src/dispatcher/unsendable-deliveries.js';
 import { LogWriter } from '../src/logs/log-writer.js';
-import { deliveryWhen, isEnded, listDeliveries, makeEndpoint, startSending } from './support/deliveries.js';
+import { deliveryWhen } from './support/deliveries.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
 import { operationEvent, publishBatch } from './support/publishing.js';
-import { type MadeAccount, Service, until } from './support/service.js';
+import { until } from './support/service.js';
 import { settlementOf } from './support/settlements.js';
 
 /** Whoever takes several locks takes endpoints, lanes, deliveries and followers in this order, each by their ids. */
 describe('those who lock deliveries beside one another', () => {
-  let service: Service;
+  const sending = DispatchFixture.install({ ROLE: 'api' });
+  const { listDeliveries, rows } = sending;
   let queue: LaneQueueRepository;
   let leases: DispatcherLeaseRepository;
   let sweeper: CrashSweeper;
-  let account: MadeAccount;
-  let key: string;
   let token: string;
-  beforeAll(async () => {
-    service = await Service.start({ environment: { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' } });
-    const { app } = service;
+  beforeAll(() => {
+    const { app } = sending.service;
     queue = app.get(LaneQueueRepository);
     leases = app.get(DispatcherLeaseRepository);
     const logs = app.get(LogWriter, { strict: false });
@@ -39,32 +38,25 @@ describe('those who lock deliveries beside one another', () => {
     );
   });
   beforeEach(async () => {
-    account = await service.makeAccount();
-    key = account.test.secretKey;
     token = randomUUID();
     await leases.register(token, 'by hand');
   });
   afterEach(() => leases.unregister(token));
-  afterAll(() => service.stop());
 
-  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
-  const endpoint = async (ordering = 'none'): Promise<LaneId> => {
-    const made = await makeEndpoint(service, key, { url: 'http://127.0.0.1:9/hook', ordering });
-    return [decodeId('acct', account.id), 'test', decodeId('we', made.id)];
-  };
+  const endpoint = async (ordering = 'none'): Promise<LaneId> => sending.laneOf(await sending.endpoint({ ordering }));
   /** Two events of each operation; the ids of their deliveries in the order of publishing. */
   const publish = async (operations: string[], rounds = 2): Promise<string[]> => {
     for (let round = 0; round < rounds; round++) {
       const type = round === 0 ? 'collect.pending' : 'collect.succeeded';
       await publishBatch(
-        service,
-        key,
+        sending.service,
+        sending.key,
         operations.map((id) => operationEvent(type, id)),
       );
     }
     const found = await rows<{ id: string }>(
       'SELECT id FROM signalpost.pending_deliveries WHERE account_id = $1 ORDER BY id',
-      [decodeId('acct', account.id)],
+      [decodeId('acct', sending.account.id)],
     );
     return found.map(({ id }) => id);
   };
@@ -87,7 +79,7 @@ describe('those who lock deliveries beside one another', () => {
   };
   /** Runs `work` while somebody holds these deliveries. */
   const whileHeld = <R>(ids: readonly string[], work: (manager: EntityManager) => Promise<R>): Promise<R> =>
-    service.app.get(Database).transaction(async (manager) => {
+    sending.service.app.get(Database).transaction(async (manager) => {
       await manager.query('SELECT FROM signalpost.pending_deliveries WHERE id = ANY ($1) FOR NO KEY UPDATE', [ids]);
       return work(manager);
     });
@@ -154,12 +146,14 @@ describe('those who lock deliveries beside one another', () => {
       }
       const end = () =>
         act === 'cancelling'
-          ? service.app
+          ? sending.service.app
               .get(Database)
               .transaction((manager) =>
-                service.app.get(CancellationsRepository).cancel(caller, [third!, second!, first!], manager),
+                sending.service.app.get(CancellationsRepository).cancel(caller, [third!, second!, first!], manager),
               )
-          : service.app.get(LeftoversRepository).endSome({ account_id: lane[0], mode: 'test', id: lane[2] }, 1_000);
+          : sending.service.app
+              .get(LeftoversRepository)
+              .endSome({ account_id: lane[0], mode: 'test', id: lane[2] }, 1_000);
       const [ending, settling] = await whileHeld([second!], async () => {
         const isEnding = end();
         await until(async () => (await waiting()) === 1);
@@ -169,7 +163,7 @@ describe('those who lock deliveries beside one another', () => {
       });
       await ending;
       expect(await settling).toEqual([]);
-      const shown = await listDeliveries(service, key);
+      const shown = await listDeliveries();
       expect(shown.map(({ status, attempt_count: count }) => `${status} ${count}`)).toEqual([
         'cancelled 1',
         'cancelled 0',
@@ -201,7 +195,7 @@ describe('those who lock deliveries beside one another', () => {
       await claim(lane, 1);
       await crash(lane, [head!], 3);
       await rows('DELETE FROM signalpost.dispatchers WHERE token = $1', [token]);
-      const { app } = service;
+      const { app } = sending.service;
       const failing = { write: () => Promise.reject(new Error('No log can be written.')) } as unknown as LogWriter;
       const unsendable = new UnsendableDeliveries(app.get(Database), app.get(UnsendableRepository), failing);
       await expect(new CrashSweeper(leases, unsendable).runOnce()).rejects.toThrow('No log can be written.');
@@ -215,11 +209,11 @@ describe('those who lock deliveries beside one another', () => {
       await crash(lane, [head!], 3);
       await leases.countCrashes();
       const ref = { accountId: lane[0], mode: lane[1], id: head! };
-      const database = service.app.get(Database);
+      const database = sending.service.app.get(Database);
       const inside = (manager: EntityManager) => {
         const rowsInside = (...[statement, values]: Parameters<Database['rows']>) =>
           database.rows(statement, values, manager);
-        return new LaneQueueRepository({ rows: rowsInside } as unknown as Database, service.config);
+        return new LaneQueueRepository({ rows: rowsInside } as unknown as Database, sending.service.config);
       };
       const wanted = { lane, room: 9, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
       await claim(lane, 1, { room: 0 });
@@ -232,7 +226,7 @@ describe('those who lock deliveries beside one another', () => {
       let ending: Promise<unknown> = Promise.resolve();
       await database.transaction(async (manager) => {
         await inside(manager).claim(token, 2, [wanted], []);
-        ending = database.transaction((other) => service.app.get(UnsendableRepository).fail([ref], other));
+        ending = database.transaction((other) => sending.service.app.get(UnsendableRepository).fail([ref], other));
         await until(async () => (await waiting()) === 1);
       });
       await ending;
@@ -244,34 +238,30 @@ describe('those who lock deliveries beside one another', () => {
       const [id] = await publish(['col_1'], 1);
       await crash(lane, [id!], 3);
       const caller = { accountId: lane[0], mode: lane[1] };
-      const sweep = await service.app.get(Database).transaction(async (manager) => {
-        await service.app.get(ResendsRepository).hold(caller, lane[2], manager);
-        await service.app.get(ResendsRepository).wake(caller, [lane[2]], manager);
+      const sweep = await sending.service.app.get(Database).transaction(async (manager) => {
+        await sending.service.app.get(ResendsRepository).hold(caller, lane[2], manager);
+        await sending.service.app.get(ResendsRepository).wake(caller, [lane[2]], manager);
         const sweeping = sweeper.runOnce();
         await until(async () => (await waiting()) === 1);
-        const actions = service.app.get(DeliveryActionsRepository);
+        const actions = sending.service.app.get(DeliveryActionsRepository);
         const pending = await actions.lockPending(caller, id!, manager);
         await actions.cancel(caller, pending!, manager);
         return { sweeping };
       });
       expect(await sweep.sweeping).toMatchObject({ poisoned: 0 });
-      const [shown] = await listDeliveries(service, key);
+      const [shown] = await listDeliveries();
       expect(shown!.status_reason).toBe('cancelled_by_user');
     });
 
     it('end it, without another attempt, though whoever counted its last death died before ending it', async () => {
       await endpoint('operation');
       await publish(['col_1']);
-      const [follower, head] = await listDeliveries(service, key);
+      const [follower, head] = await listDeliveries();
       await rows('UPDATE signalpost.pending_deliveries SET crash_count = 3 WHERE id = $1', [decodeId('del', head!.id)]);
-      const dispatcher = await startSending({ environment: { DATA_DIR: service.config.dataDir } });
-      try {
-        const ended = await deliveryWhen(service, key, head!.event_id, isEnded);
-        expect(ended).toMatchObject({ status: 'failed', status_reason: 'poison', attempt_count: 0 });
-        await deliveryWhen(service, key, follower!.event_id, ({ attempt_count: count }) => count > 0);
-      } finally {
-        await dispatcher.stop();
-      }
+      await sending.startDispatcher();
+      const ended = await sending.ended({ id: head!.event_id });
+      expect(ended).toMatchObject({ status: 'failed', status_reason: 'poison', attempt_count: 0 });
+      await deliveryWhen(sending.service, sending.key, follower!.event_id, ({ attempt_count: count }) => count > 0);
     });
   });
 });

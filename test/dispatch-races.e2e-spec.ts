@@ -5,71 +5,21 @@ import { Database, type Statement } from '../src/database/database.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, type LaneClaim, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
-import { workerDatabaseUrl } from './setup/database.js';
-import { boot } from './support/booted-process.js';
-import {
-  deliveryWhen,
-  isEnded,
-  listDeliveries,
-  makeEndpoint,
-  readDelivery,
-  type ShownDelivery,
-  startSending,
-} from './support/deliveries.js';
-import { operationEvent, publishBatch, publishNew, readAll } from './support/publishing.js';
-import { Receiver } from './support/receiver.js';
-import { type MadeAccount, Service, until } from './support/service.js';
+import { deliveryWhen, type ShownDelivery } from './support/deliveries.js';
+import { DispatchFixture } from './support/dispatch-fixture.js';
+import { until } from './support/service.js';
 import { settlementOf } from './support/settlements.js';
-
-const SENDING = { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' };
 
 describe('dispatchers beside one another, and their deaths', () => {
   /** Publishes and reads; dispatchers hear nothing of its commits but by their polls. */
-  let service: Service;
-  let receiver: Receiver;
-  let account: MadeAccount;
-  let key: string;
-  let running: Service[] = [];
-  beforeAll(async () => {
-    [service, receiver] = await Promise.all([Service.start({ environment: SENDING }), Receiver.start()]);
-  });
-  beforeEach(async () => {
-    receiver.arrivals.length = 0;
-    receiver.answer = () => ({});
-    account = await service.makeAccount();
-    key = account.test.secretKey;
-  });
-  afterEach(async () => {
-    await Promise.all(running.map((dispatcher) => dispatcher.stop()));
-    running = [];
-  });
-  afterEach(() => service.suspend(account.id));
-  afterAll(() => Promise.all([service.stop(), receiver.stop()]));
+  const sending = DispatchFixture.install({ ROLE: 'api' });
+  const { call, endpoint, ended, laneOf, listDeliveries, publish, publishMany, readAll, readDelivery, rows } = sending;
+  const { startDispatcher, stopDispatcher } = sending;
 
-  const dispatch = async () => {
-    const dispatcher = await startSending({ environment: { DATA_DIR: service.config.dataDir } });
-    running.push(dispatcher);
-    return dispatcher;
-  };
-  const stop = async (dispatcher: Service) => {
-    running = running.filter((other) => other !== dispatcher);
-    await dispatcher.stop();
-  };
-  const rows = <R>(statement: string, values: unknown[] = []) => service.dataSource.query<R[]>(statement, values);
-  const publish = (id: string) => publishNew(service, key, operationEvent('collect.pending', id));
-  const publishMany = (count: number) =>
-    publishBatch(
-      service,
-      key,
-      Array.from({ length: count }, (_, index) => operationEvent('collect.pending', `col_${index}`)),
-    );
-  const endpoint = (path = '/hook') => makeEndpoint(service, key, { url: receiver.url(path) });
-  const ended = (event: { id: string }) => deliveryWhen(service, key, event.id, isEnded);
   const allEnded = async () => {
-    await until(async () => (await listDeliveries(service, key, { status: 'pending' })).length === 0);
-    return readAll<ShownDelivery>(service, '/v1/deliveries', key);
+    await until(async () => (await listDeliveries({ status: 'pending' })).length === 0);
+    return readAll<ShownDelivery>('/v1/deliveries');
   };
-  const laneOf = ({ id }: { id: string }): LaneId => [decodeId('acct', account.id), 'test', decodeId('we', id)];
   const ownerOf = async (made: { id: string }) => {
     const [lane] = await rows<{ owner: string }>('SELECT owner FROM signalpost.lanes WHERE endpoint_id = $1', [
       decodeId('we', made.id),
@@ -78,7 +28,7 @@ describe('dispatchers beside one another, and their deaths', () => {
   };
   const arrivalCounts = (path = '/hook') => {
     const counts = new Map<string, number>();
-    for (const { eventId } of receiver.at(path)) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+    for (const { eventId } of sending.receiver.at(path)) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
     return [...counts.values()];
   };
 
@@ -87,12 +37,12 @@ describe('dispatchers beside one another, and their deaths', () => {
     let token: string;
     let lane: LaneId;
     beforeEach(async () => {
-      queue = service.app.get(LaneQueueRepository);
+      queue = sending.service.app.get(LaneQueueRepository);
       token = randomUUID();
-      await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+      await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
       lane = laneOf(await endpoint());
     });
-    afterEach(() => service.app.get(DispatcherLeaseRepository).unregister(token));
+    afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
 
     const claim = async (batch = 1): Promise<ClaimedDelivery[]> => {
       const wanted = { lane, room: 100, recheckWaiting: true, recheckAfter: null, rateLimit: null, after: null };
@@ -105,8 +55,8 @@ describe('dispatchers beside one another, and their deaths', () => {
       const [delivery] = await claim();
       await rows(`UPDATE signalpost.dispatchers SET lease_until = now() - interval '1 ms' WHERE token = $1`, [token]);
       expect(await queue.settle(token, [1], [settlementOf(delivery!)])).toBeNull();
-      const [shown] = await listDeliveries(service, key, { event_id: event.id });
-      expect(await readDelivery(service, key, shown!.id)).toMatchObject({ status: 'pending', attempts: [] });
+      const [shown] = await listDeliveries({ event_id: event.id });
+      expect(await readDelivery(shown!.id)).toMatchObject({ status: 'pending', attempts: [] });
       expect(await claim(2)).toEqual([]);
     });
 
@@ -117,11 +67,11 @@ describe('dispatchers beside one another, and their deaths', () => {
       const event = await publish('col_1');
       const [delivery] = await claim();
       const path = `/v1/webhook-endpoints/${encodeId('we', lane[2])}`;
-      if (change === 'disabled') await service.call('patch', path, { key, body: { status: 'disabled' } }).expect(200);
-      else await service.call('delete', path, { key }).expect(204);
-      const [before] = await listDeliveries(service, key, { event_id: event.id });
+      if (change === 'disabled') await call('patch', path, { body: { status: 'disabled' } }).expect(200);
+      else await call('delete', path).expect(204);
+      const [before] = await listDeliveries({ event_id: event.id });
       await queue.settle(token, [1], [settlementOf(delivery!)]);
-      const after = await readDelivery(service, key, before!.id);
+      const after = await readDelivery(before!.id);
       expect(after).toMatchObject({ status, status_reason: reason, ended_at: before!.ended_at, attempt_count: 1 });
       expect(after.attempts).toMatchObject([{ number: 1, outcome: 'succeeded' }]);
     });
@@ -130,17 +80,17 @@ describe('dispatchers beside one another, and their deaths', () => {
       let head: ClaimedDelivery;
       let wanted: LaneClaim;
       beforeEach(async () => {
-        lane = laneOf(await makeEndpoint(service, key, { url: receiver.url('/ordered'), ordering: 'operation' }));
+        lane = laneOf(await endpoint({ ordering: 'operation' }));
         wanted = { lane, room: 100, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
         await publish('col_1');
         head = (await claim()).find((claimed) => claimed.lane[2] === lane[2])!;
-        await publishNew(service, key, operationEvent('collect.succeeded', 'col_1'));
+        await publish('col_1', 'succeeded');
       });
 
       const inside = (manager: EntityManager) => {
-        const database = service.app.get(Database);
+        const database = sending.service.app.get(Database);
         const rowsInside = (statement: Statement, values: unknown[]) => database.rows(statement, values, manager);
-        return new LaneQueueRepository({ rows: rowsInside } as Database, service.config);
+        return new LaneQueueRepository({ rows: rowsInside } as Database, sending.service.config);
       };
       /** Runs `first` in a transaction that stays open until `second` waits for a lock of its. */
       const cross = async (
@@ -148,7 +98,7 @@ describe('dispatchers beside one another, and their deaths', () => {
         second: () => Promise<unknown>,
       ): Promise<void> => {
         let other: Promise<unknown> = Promise.resolve();
-        await service.app.get(Database).transaction(async (manager) => {
+        await sending.service.app.get(Database).transaction(async (manager) => {
           await first(inside(manager));
           other = second();
           await until(async () => {
@@ -174,7 +124,7 @@ describe('dispatchers beside one another, and their deaths', () => {
       });
 
       it('waits for no settle that comes first, and leaves it to release the follower', async () => {
-        const database = service.app.get(Database);
+        const database = sending.service.app.get(Database);
         await database.transaction(async (manager) => {
           await settleHead(inside(manager));
           const { deliveries } = await claimAgain(queue);
@@ -186,9 +136,9 @@ describe('dispatchers beside one another, and their deaths', () => {
       it('leaves nothing aside that was published after the settle had looked for a follower', async () => {
         await settleHead(queue);
         const [last] = (await queue.claim(token, 2, [wanted], [])).deliveries;
-        await service.app.get(Database).transaction(async (manager) => {
+        await sending.service.app.get(Database).transaction(async (manager) => {
           await inside(manager).settle(token, [2], [settlementOf(last!)]);
-          await publishNew(service, key, operationEvent('collect.failed', 'col_1'));
+          await publish('col_1', 'failed');
           expect((await queue.claim(token, 3, [wanted], [last!.id])).deliveries).toEqual([]);
         });
         const { deliveries } = await queue.claim(token, 4, [wanted], []);
@@ -201,7 +151,7 @@ describe('dispatchers beside one another, and their deaths', () => {
       const [delivery] = await claim();
       expect(await queue.settle(token, [1], [settlementOf(delivery!, wait)])).toEqual([0]);
       expect(await queue.settle(token, [], [settlementOf(delivery!)])).toEqual([]);
-      const shown = await deliveryWhen(service, key, event.id, () => true);
+      const shown = await deliveryWhen(sending.service, sending.key, event.id, () => true);
       expect(shown).toMatchObject({ status: 'pending', attempt_count: 1, attempts: [{ number: 1 }] });
     });
 
@@ -227,7 +177,7 @@ describe('dispatchers beside one another, and their deaths', () => {
 
     it('leaves nothing asleep that was published since its owner saw the endpoint disabled', async () => {
       const path = `/v1/webhook-endpoints/${encodeId('we', lane[2])}`;
-      const set = (status: string) => service.call('patch', path, { key, body: { status } }).expect(200);
+      const set = (status: string) => call('patch', path, { body: { status } }).expect(200);
       await publish('col_1');
       await set('disabled');
       expect(await claim()).toEqual([]);
@@ -269,8 +219,8 @@ describe('dispatchers beside one another, and their deaths', () => {
 
   it('deliver each once between two of them', async () => {
     const paths = ['/a', '/b', '/c', '/d'];
-    await Promise.all(paths.map((path) => endpoint(path)));
-    await Promise.all([dispatch(), dispatch()]);
+    await Promise.all(paths.map((path) => endpoint({ url: sending.receiver.url(path) })));
+    await Promise.all([startDispatcher(), startDispatcher()]);
     await publishMany(100);
     const deliveries = await allEnded();
     expect(new Set(deliveries.map((delivery) => `${delivery.status} ${delivery.attempt_count}`))).toEqual(
@@ -282,18 +232,19 @@ describe('dispatchers beside one another, and their deaths', () => {
   it('write nothing more once their lease is gone; another sends what they had in the air', async () => {
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
-    receiver.answer = () => (receiver.arrivals.length === 1 ? { after: gate, body: 'late' } : { body: 'in time' });
+    sending.receiver.answer = () =>
+      sending.receiver.arrivals.length === 1 ? { after: gate, body: 'late' } : { body: 'in time' };
     const made = await endpoint();
-    const first = await dispatch();
+    const first = await startDispatcher();
     const event = await publish('col_1');
-    await receiver.arrived(1);
-    await dispatch();
+    await sending.receiver.arrived(1);
+    await startDispatcher();
     // What another process does with a lease that has run out.
     await rows('DELETE FROM signalpost.dispatchers WHERE token = $1', [await ownerOf(made)]);
-    await receiver.arrived(2);
+    await sending.receiver.arrived(2);
     await ended(event);
     open();
-    await stop(first);
+    await stopDispatcher(first);
     expect(await ended(event)).toMatchObject({
       status: 'succeeded',
       attempt_count: 1,
@@ -304,26 +255,21 @@ describe('dispatchers beside one another, and their deaths', () => {
 
   it('are survived when killed with deliveries in the air, which arrive again under the same attempt', async () => {
     let isDown = true;
-    receiver.answer = () => (isDown ? { after: new Promise(() => undefined) } : {});
+    sending.receiver.answer = () => (isDown ? { after: new Promise(() => undefined) } : {});
     await endpoint();
-    const { process: child, url } = boot({
-      ...SENDING,
-      DATABASE_URL: await workerDatabaseUrl(),
-      DATA_DIR: service.config.dataDir,
-      ROLE: 'dispatcher',
-    });
+    const { process: child, url } = sending.bootDispatcher();
     await url;
     await publishMany(3);
-    await receiver.arrived(3);
-    expect((await listDeliveries(service, key)).map(({ in_flight: inFlight }) => inFlight)).toEqual([true, true, true]);
+    await sending.receiver.arrived(3);
+    expect((await listDeliveries()).map(({ in_flight: inFlight }) => inFlight)).toEqual([true, true, true]);
     isDown = false;
     const killedAtMs = performance.now();
     child.kill('SIGKILL');
-    await dispatch();
-    await receiver.arrived(6);
+    await startDispatcher();
+    await sending.receiver.arrived(6);
     expect(performance.now() - killedAtMs).toBeLessThan(15_000);
     const deliveries = await allEnded();
-    const shown = await Promise.all(deliveries.map(({ id }) => readDelivery(service, key, id)));
+    const shown = await Promise.all(deliveries.map(({ id }) => readDelivery(id)));
     for (const delivery of shown) {
       expect(delivery).toMatchObject({ status: 'succeeded', attempt_count: 1, attempts: [{ number: 1 }] });
     }
@@ -333,7 +279,7 @@ describe('dispatchers beside one another, and their deaths', () => {
   it('end a delivery as poison that was in the air at three deaths, and not its neighbours', async () => {
     const made = await endpoint();
     await publishMany(2);
-    const [neighbour, poison] = await listDeliveries(service, key);
+    const [neighbour, poison] = await listDeliveries();
     const ids = [decodeId('del', poison!.id), decodeId('del', neighbour!.id)];
     for (const inTheAir of [ids, ids, ids.slice(0, 1)]) {
       await rows(
@@ -348,41 +294,39 @@ describe('dispatchers beside one another, and their deaths', () => {
       );
     }
     await rows('UPDATE signalpost.lanes SET wake_at = $2 WHERE endpoint_id = $1', [laneOf(made)[2], 'infinity']);
-    await dispatch();
+    await startDispatcher();
     const deliveries = await allEnded();
     expect(deliveries.map(({ id, status, status_reason: reason }) => [id, status, reason])).toEqual([
       [poison!.id, 'failed', 'poison'],
       [neighbour!.id, 'succeeded', null],
     ]);
     const logs = await readAll<{ id: string; action: string; delivery_id: string; description: string }>(
-      service,
       `/v1/logs?endpoint_id=${made.id}&action=delivery.failed`,
-      key,
     );
     expect(logs).toMatchObject([{ delivery_id: poison!.id, description: expect.stringContaining('/hook') as string }]);
   });
 
   it('find new work within a second by their polls alone', async () => {
     await endpoint();
-    await dispatch();
+    await startDispatcher();
     for (const count of [1, 2]) {
       await rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND query LIKE 'LISTEN%'`);
       await publish(`col_${count}`);
       const publishedAtMs = performance.now();
-      await receiver.arrived(count);
+      await sending.receiver.arrived(count);
       expect(performance.now() - publishedAtMs).toBeLessThan(1_000);
     }
   });
 
   it('lose nothing, repeat nothing and leave nothing behind when one ends under load', async () => {
-    await Promise.all([endpoint('/hook'), endpoint('/other')]);
+    await Promise.all([endpoint(), endpoint({ url: sending.receiver.url('/other') })]);
     const slow = () => new Promise((resolve) => setTimeout(resolve, 20));
-    receiver.answer = () => ({ after: slow() });
-    const [first] = await Promise.all([dispatch(), dispatch()]);
+    sending.receiver.answer = () => ({ after: slow() });
+    const [first] = await Promise.all([startDispatcher(), startDispatcher()]);
     await publishMany(200);
-    await receiver.until((arrivals) => arrivals.length >= 50);
-    await stop(first);
+    await sending.receiver.until((arrivals) => arrivals.length >= 50);
+    await stopDispatcher(first);
     const left = await rows<{ owned: number; batches: number }>(
       `SELECT (SELECT count(*) FROM signalpost.lanes l
          WHERE NOT EXISTS (SELECT FROM signalpost.dispatchers d WHERE d.token = l.owner) AND l.owner IS NOT NULL)::integer AS owned,
