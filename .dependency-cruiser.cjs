@@ -44,6 +44,12 @@ module.exports = {
       from: { path: '^src/' },
       to: { path: '^(test|scripts|bench|examples)/' },
     },
+    {
+      name: 'of-specs-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec(-support)?\\.ts$' },
+      to: { path: '\\.spec(-support)?\\.ts$' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 const SOURCE_FOLDERS = ['src', 'migrations'];
 const BUILD_FILES = ['package-lock.json', '.swcrc', 'scripts/build.mjs'];
+/** Units, and what several of them share. */
+const OF_TESTS = /\.spec(?:-support)?\.ts$/;
 export const STAMP_FILE = join('dist', '.sources');
 
 /** Every file that the build compiles or copies, in one order everywhere. */
@@ -11,7 +13,7 @@ export function sourceFiles() {
   return SOURCE_FOLDERS.flatMap((folder) =>
     readdirSync(folder, { recursive: true })
       .map((name) => join(folder, name))
-      .filter((path) => (path.endsWith('.ts') && !path.endsWith('.spec.ts')) || path.endsWith('.sql')),
+      .filter((path) => (path.endsWith('.ts') && !OF_TESTS.test(path)) || path.endsWith('.sql')),
   ).sort();
 }
 
