@@ -1,4 +1,5 @@
 import { decodeId } from '../src/common/ids.js';
+import { Database } from '../src/database/database.js';
 import { LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import { LeftoversJob } from '../src/dispatcher/leftovers-job.js';
 import { makeDue } from './support/deliveries.js';
@@ -138,11 +139,6 @@ describe('endpoints and what is owed to them', () => {
 
   it('looks once more for what a slow publish may have planned for an endpoint that was just disabled', async () => {
     const { id } = await endpoint();
-    sending.receiver.answer = () => ({ status: 500 });
-    const delivery = await waiting(await publish('col_1'));
-    await change(id, { status: 'disabled' });
-    await until(async () => (await storedEnd(delivery)) !== undefined);
-    await sending.service.app.get(LeftoversJob).runOnce();
     const flag = async () => {
       const found = await rows<{ has_leftovers: boolean }>(
         'SELECT has_leftovers FROM signalpost.webhook_endpoints WHERE id = $1',
@@ -150,10 +146,30 @@ describe('endpoints and what is owed to them', () => {
       );
       return found[0]!.has_leftovers;
     };
-    expect(await flag()).toBe(true);
-    await rows(`UPDATE signalpost.webhook_endpoints SET updated_at = now() - interval '61 seconds' WHERE id = $1`, [
-      decodeId('we', id),
-    ]);
+    const isStuck = async (statement: string) => {
+      const stuck = await rows(
+        `SELECT FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`,
+        [statement],
+      );
+      return stuck.length > 0;
+    };
+    const { app } = sending.service;
+    // A publish locks lanes last of all, when it has read the endpoint.
+    const { publishing, looking } = await app.get(Database).transaction(async (manager) => {
+      await manager.query('SELECT FROM signalpost.lanes WHERE endpoint_id = $1 FOR UPDATE', [decodeId('we', id)]);
+      const slow = publish('col_1');
+      await until(() => isStuck('%publish_events%'));
+      await change(id, { status: 'disabled' });
+      const look = app.get(LeftoversJob).runOnce();
+      await until(() => isStuck('%signalpost.ledgers%FOR SHARE%'));
+      expect(await flag()).toBe(true);
+      return { publishing: slow, looking: look };
+    });
+    const delivery = await ended(await publishing);
+    expect(delivery).toMatchObject({ status: 'skipped', status_reason: 'endpoint_disabled' });
+    await looking;
+    await until(async () => (await storedEnd(delivery)) !== undefined);
     await until(async () => !(await flag()));
   });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { decodeId } from '../src/common/ids.js';
+import { decodeId, encodeId } from '../src/common/ids.js';
 import { Database } from '../src/database/database.js';
 import { CancellationsRepository } from '../src/deliveries/actions/cancellations.repository.js';
 import { DeliveryActionsRepository } from '../src/deliveries/actions/delivery-actions.repository.js';
@@ -171,6 +171,25 @@ describe('those who lock deliveries beside one another', () => {
       ]);
     },
   );
+
+  it('leave the mark of leftovers on an endpoint that was disabled again since they were looked for', async () => {
+    const [accountId, , id] = await endpoint();
+    const leftovers = sending.service.app.get(LeftoversRepository);
+    const switchTo = async (status: string) => {
+      await sending.call('patch', `/v1/webhook-endpoints/${encodeId('we', id)}`, { body: { status } }).expect(200);
+    };
+    const find = async () =>
+      (await leftovers.findEndpoints(10_000)).find((found) => found.account_id === accountId && found.id === id);
+    await switchTo('disabled');
+    const earlier = await find();
+    await switchTo('enabled');
+    await switchTo('disabled');
+    await leftovers.markDone(earlier!);
+    const now = await find();
+    expect(now).toBeDefined();
+    await leftovers.markDone(now!);
+    expect(await find()).toBeUndefined();
+  });
 
   describe('when a delivery is poison', () => {
     it('release the one behind it at once, with a log', async () => {

@@ -8,13 +8,19 @@ export interface LeftoverEndpoint {
   readonly id: string;
 }
 
+/** As it stood when it was found. */
+export interface FoundLeftovers extends LeftoverEndpoint {
+  /** A number of 64 bits, as text; any change of the endpoint raises it. */
+  readonly revision: string;
+}
+
 const NIL = '00000000-0000-0000-0000-000000000000';
 const FIRST: LeftoverEndpoint = { account_id: NIL, mode: 'live', id: NIL };
 
 /** Index: webhook_endpoints_leftovers. */
 const FIND: Statement = {
   name: 'leftovers_find',
-  text: `SELECT account_id, mode, id FROM signalpost.webhook_endpoints WHERE has_leftovers
+  text: `SELECT account_id, mode, id, revision FROM signalpost.webhook_endpoints WHERE has_leftovers
     AND (account_id, mode, id) > ($2, $3, $4) ORDER BY account_id, mode, id LIMIT $1`,
 };
 
@@ -59,17 +65,27 @@ const END_SOME: Statement = {
     RETURNING id`,
 };
 
+/*
+ * A publish has its ledger's lock from before it reads the endpoints to its commit. So once this one was had, every
+ * publish that saw an endpoint as it was before its disabling has committed what it planned, however long that took, and
+ * later ones see it disabled. All others who plan deliveries hold the endpoint itself. Lock: the ledger, for this
+ * statement alone.
+ */
+const AWAIT_PUBLISHES: Statement = {
+  name: 'leftovers_await_publishes',
+  text: `SELECT FROM signalpost.ledgers l WHERE l.account_id = $1 AND l.mode = $2 FOR SHARE`,
+};
+
 /**
- * Nothing is left, unless it was disabled again meanwhile. Not before a publish that read the endpoint while it was
- * enabled must have committed what it planned. Lock: the endpoint's row. Index: primary key.
+ * Nothing is left, nor will be: behind `AWAIT_PUBLISHES`, unless the endpoint was changed since it was found, for it may
+ * have been enabled and disabled again meanwhile. Lock: the endpoint's row. Index: primary key.
  */
 const MARK_DONE: Statement = {
   name: 'leftovers_mark_done',
   text: `
     UPDATE signalpost.webhook_endpoints w
     SET has_leftovers = false
-    WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3
-      AND w.updated_at < now() - interval '1 minute'
+    WHERE w.account_id = $1 AND w.mode = $2 AND w.id = $3 AND w.revision = $4
       AND NOT EXISTS (
         SELECT FROM signalpost.pending_deliveries q
         WHERE q.account_id = $1 AND q.mode = $2 AND q.endpoint_id = $3
@@ -82,8 +98,8 @@ export class LeftoversRepository {
   constructor(private readonly database: Database) {}
 
   /** In the order of account, mode and id, behind `after` if given. */
-  findEndpoints(limit: number, after: LeftoverEndpoint = FIRST): Promise<LeftoverEndpoint[]> {
-    return this.database.rows<LeftoverEndpoint>(FIND, [limit, after.account_id, after.mode, after.id]);
+  findEndpoints(limit: number, after: LeftoverEndpoint = FIRST): Promise<FoundLeftovers[]> {
+    return this.database.rows<FoundLeftovers>(FIND, [limit, after.account_id, after.mode, after.id]);
   }
 
   /** How many were ended; fewer than `limit`: none is left. */
@@ -92,7 +108,9 @@ export class LeftoversRepository {
     return (await this.database.rows(END_SOME, [account_id, mode, id, limit])).length;
   }
 
-  async markDone({ account_id, mode, id }: LeftoverEndpoint): Promise<void> {
-    await this.database.rows(MARK_DONE, [account_id, mode, id]);
+  /** Where some are left after all, or the endpoint was changed since it was found, it is found again. */
+  async markDone({ account_id, mode, id, revision }: FoundLeftovers): Promise<void> {
+    await this.database.rows(AWAIT_PUBLISHES, [account_id, mode]);
+    await this.database.rows(MARK_DONE, [account_id, mode, id, revision]);
   }
 }

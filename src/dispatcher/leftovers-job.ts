@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Singleton } from '../database/singleton.js';
-import { type LeftoverEndpoint, LeftoversRepository } from '../deliveries/leftovers.repository.js';
+import { type FoundLeftovers, LeftoversRepository } from '../deliveries/leftovers.repository.js';
 
 const TICK_MS = 1_000;
 const ENDPOINTS_A_STATEMENT = 100;
@@ -50,7 +50,7 @@ export class LeftoversJob {
     return { endpoints, deliveries, failed };
   }
 
-  private async endAll(endpoint: LeftoverEndpoint): Promise<number> {
+  private async endAll(endpoint: FoundLeftovers): Promise<number> {
     let deliveries = 0;
     for (let ended = ROWS_A_STATEMENT; ended === ROWS_A_STATEMENT; deliveries += ended) {
       ended = await this.leftovers.endSome(endpoint, ROWS_A_STATEMENT);
