@@ -3,9 +3,10 @@
 -- commit order; writes events, operations, external ids, idempotency keys, logs and planned deliveries; wakes lanes.
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
--- `expected_sequence`, or from what it remembers: -1, where no ledger stands. A ledger that has moved on since is checked
--- for what matters (an operation's version, an external id), and any erasure matters; a conflict writes nothing and
--- answers {"conflict": true}. An idempotency key that has got an answer since the snapshot raises SP409, which undoes all.
+-- `expected_sequence`, or from what it remembers: then that is -1, where no ledger stands, so that each is taken for one
+-- that has moved on. Such a ledger is checked for what matters (an operation's version, an external id), and any erasure
+-- matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer since the
+-- snapshot raises SP409, which undoes all.
 --
 -- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms`
 -- says and only where no order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without

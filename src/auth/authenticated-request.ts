@@ -5,7 +5,10 @@ import type { Presented } from './verification/presented-key.js';
 
 /** What authentication leaves on a request. */
 export interface AuthenticatedRequest extends FastifyRequest {
-  /** What is judged, read once however often that happens. */
+  /**
+   * What authentication reads of it. Kept from the first time, since a request with a body may be authenticated twice:
+   * when its headers are there, and behind its body.
+   */
   presented?: Presented;
   /** Set as soon as the key proved right, also when the request is refused then: whose log the refusal belongs to. */
   credential?: Credential;
