@@ -24,6 +24,9 @@ const PER_SECOND = 100;
 const LIMIT_PER_SECOND = 50;
 const UNDER_WAY_MS = 3_000;
 
+const eachRound = (rounds) => rounds;
+const allTogether = (rounds) => [rounds.flat()];
+
 export async function run(rig, { rounds, seconds, dead, limited }) {
   await rig.startDatabase();
   const { decodeId } = await import('../dist/src/common/ids.js');
@@ -63,11 +66,14 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
     await setStatus('suspended');
   }
 
-  const row = (name, share, aims) =>
+  const row = (name, share, blocksOf, aims) =>
     figure({
       ...{ name: `${name} of the others`, unit: 'ms', digits: 2, aims },
-      rounds: measured.beside.map((times) => percentile(times, share)),
-      limit: { name: 'without that account', rounds: measured.alone.map((times) => percentile(times, share)) },
+      rounds: blocksOf(measured.beside).map((times) => percentile(times, share)),
+      limit: {
+        name: 'without that account',
+        rounds: blocksOf(measured.alone).map((times) => percentile(times, share)),
+      },
     });
   const aims = [
     { of: 'value', atMost: 1_000 },
@@ -77,5 +83,6 @@ export async function run(rig, { rounds, seconds, dead, limited }) {
     ...{ name: 'CPU of the service', unit: 'ms a second', isTimed: false, rounds: cpuMs.beside },
     limit: { name: 'without that account', rounds: cpuMs.alone },
   });
-  return [row('p50', 0.5, []), row('p99', 0.99, aims), cpu];
+  // A hundredth of a round is twenty webhooks, and one late commit of the machine is a third of them.
+  return [row('p50', 0.5, eachRound, []), row('p99 of all rounds together', 0.99, allTogether, aims), cpu];
 }

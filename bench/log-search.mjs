@@ -17,8 +17,8 @@ export const limitedBy = [
 ];
 export const SIZES = {
   smoke: { sizes: [2_000, 5_000], runs: 3, rounds: 2, events: 1_000 },
-  usual: { sizes: [10_000, 1_000_000], runs: 21, rounds: 6, events: 6_000 },
-  full: { sizes: [10_000, 1_000_000, 10_000_000], runs: 21, rounds: 6, events: 6_000 },
+  usual: { sizes: [10_000, 1_000_000], runs: 41, rounds: 6, events: 6_000 },
+  full: { sizes: [10_000, 1_000_000, 10_000_000], runs: 41, rounds: 6, events: 6_000 },
 };
 
 const ACCOUNTS = 10;

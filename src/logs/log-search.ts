@@ -32,7 +32,7 @@ const NARROW_MS = 4 * 86_400_000;
 /** A look at so many rows tells which parts of a question need not be asked: gathering a frequent one costs most. */
 const SAMPLE_ROWS = 1_000;
 const RARE_SHARE = 0.01;
-const FREQUENT_SHARE = 0.1;
+const FREQUENT_SHARE = 0.03;
 
 export interface LogPage {
   readonly count: number;
