@@ -1,10 +1,12 @@
 import { makeApiKey } from '../src/auth/api-key.js';
+import { Metrics } from '../src/common/metrics/metrics.js';
 import { keyChecksum, makeAdminKey } from '../src/config/key-format.js';
+import { PUBLIC_KEY_REFUSALS } from '../src/logs/request-log.hook.js';
 import { EVERY_ROUTE, pathTo, type Route } from './support/every-route.js';
 import { exchange } from './support/exchange.js';
 import { operationEvent, publishNew } from './support/publishing.js';
 import { type LeftLog, RequestTrail } from './support/request-trail.js';
-import { type CallOptions, type MadeAccount, type Method, Service } from './support/service.js';
+import { type CallOptions, type MadeAccount, type Method, Service, until } from './support/service.js';
 
 const ADDRESS = '203.0.113.9';
 const ACTOR = 'Awa at the desk';
@@ -158,6 +160,16 @@ describe('a request that is refused', () => {
       expect(logs).toEqual([expect.objectContaining({ account: own.id, category: 'api', action: 'request.refused' })]);
     });
 
+    it('with the pattern of its route, never the path, whatever stands in it', async () => {
+      const { key } = bySecretKey().options;
+      const { requestId } = await trail.of('get', '/v1/logs/4111111111111111', { key }, 1);
+      const { body } = await service.call('get', '/v1/logs', { key, query: { request_id: requestId } }).expect(200);
+      expect(body.data).toMatchObject([
+        { description: 'GET /v1/logs/:id refused: 422 invalid_input', http: { route: '/v1/logs/:id' } },
+      ]);
+      expect(JSON.stringify(body)).not.toContain('4111');
+    });
+
     it('and where the key is used in a web page one about the key, not two', async () => {
       const headers = { origin: 'https://evil.example' };
       const { answer, logs } = await trail.of('post', '/v1/logs', { key: account.test.secretKey, headers }, 1);
@@ -166,6 +178,26 @@ describe('a request that is refused', () => {
         [account.id, 'key', 'api_key.refused_in_browser'],
       ]);
     });
+  });
+
+  it('of a public key, which stands in a page for everybody, is logged up to a rate: the others are counted', async () => {
+    const { test } = await service.makeAccount();
+    const requestId = trail.nextId();
+    const sent = PUBLIC_KEY_REFUSALS.burst + 15;
+    for (let request = 0; request < sent; request += 1) {
+      const answer = await trail.send(requestId, 'get', '/v1/logs', { key: test.publicKey });
+      expect(answer.body.code).toBe('secret_key_required');
+    }
+    const leftOut = async (): Promise<number> => {
+      const metrics = await service.app.get(Metrics).registry.metrics();
+      return Number(/^signalpost_request_logs_left_out_total (\d+)$/m.exec(metrics)![1]);
+    };
+    await until(async () => (await trail.left(requestId, 0)).length + (await leftOut()) >= sent);
+    expect(await leftOut()).toBeGreaterThan(0);
+    expect((await trail.left(requestId, 0)).length).toBe(sent - (await leftOut()));
+    // What the merchant's own keys are refused is logged as ever.
+    const own = await trail.of('get', '/v1/logs', { key: test.secretKey, query: { surprise: 1 } }, 1);
+    expect(own.logs).toHaveLength(1);
   });
 
   describe('before a key proved right leaves none, in no account and not in the platform’s', () => {

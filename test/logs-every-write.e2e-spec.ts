@@ -103,7 +103,7 @@ describe('a write that succeeds', () => {
       if (who === 'acting') Object.assign(headers, { 'signalpost-account': account.id, 'signalpost-mode': 'test' });
       const options: CallOptions = { body, headers, ...(isOfKey && { key }) };
       const startedMs = performance.now();
-      const left = await trail.of(method.toLowerCase() as Method, pathTo(pattern, id), options, 1);
+      const left = await trail.of(method.toLowerCase() as Method, pathTo(pattern, id), options, 1, 'api');
       const elapsedMs = performance.now() - startedMs;
       expect(left.answer.status).toBe(status);
 
@@ -150,7 +150,13 @@ describe('a write that succeeds', () => {
     const receiver = await Receiver.start();
     receiver.answer = () => ({ after: pause(60) });
     const slow = await made('/v1/webhook-endpoints', { url: receiver.url(), event_types: ['collect.*'] });
-    const { answer, requestId } = await trail.of('post', `/v1/webhook-endpoints/${slow}/test`, { key, body: {} }, 2);
+    const { answer, requestId } = await trail.of(
+      'post',
+      `/v1/webhook-endpoints/${slow}/test`,
+      { key, body: {} },
+      1,
+      'api',
+    );
     const { body } = await service
       .call('get', '/v1/logs', { key, query: { request_id: requestId, category: 'api' } })
       .expect(200);
@@ -162,7 +168,7 @@ describe('a write that succeeds', () => {
   it('is logged for each time that it was asked for, also where Idempotency-Key gave the same answer again', async () => {
     const options = { key, body: { url: NOBODY, event_types: ['*'] }, headers: { 'idempotency-key': 'endpoint-once' } };
     for (const created of [1, 0]) {
-      const { answer, logs } = await trail.of('post', '/v1/webhook-endpoints', options, 1);
+      const { answer, logs } = await trail.of('post', '/v1/webhook-endpoints', options, 1, 'api');
       expect(answer.status).toBe(201);
       expect(logs.map(({ action }) => action).sort()).toEqual(
         ['request.succeeded', ...(created ? ['webhook_endpoint.created'] : [])].sort(),

@@ -26,11 +26,12 @@ export class RequestTrail {
   }
 
   /**
-   * The logs that a request left anywhere, oldest first: at least `count`, and all those that were to come; for a later
-   * request's log is waited for as well.
+   * The logs that a request left anywhere, oldest first: at least `count`, of the category where one is given, and all
+   * those that were to come; for a later request's log is waited for as well.
    */
-  async left(requestId: string, count: number): Promise<LeftLog[]> {
-    await until(async () => (await this.read(requestId)).length >= count);
+  async left(requestId: string, count: number, ofCategory?: string): Promise<LeftLog[]> {
+    const isDue = ({ category }: LeftLog) => ofCategory === undefined || category === ofCategory;
+    await until(async () => (await this.read(requestId)).filter(isDue).length >= count);
     const witness = this.nextId();
     const call = { key: this.witness.live.secretKey, headers: { 'request-id': witness } };
     await this.service.call('post', '/v1/logs', { ...call, body: {} }).expect(422);
@@ -39,10 +40,10 @@ export class RequestTrail {
   }
 
   /** Sends a request under an id of its own, and answers with it what the request left. */
-  async of(method: Method, path: string, options: CallOptions, count: number) {
+  async of(method: Method, path: string, options: CallOptions, count: number, ofCategory?: string) {
     const requestId = this.nextId();
     const answer = await this.send(requestId, method, path, options);
-    return { requestId, answer, logs: await this.left(requestId, count) };
+    return { requestId, answer, logs: await this.left(requestId, count, ofCategory) };
   }
 
   async send(requestId: string, method: Method, path: string, options: CallOptions) {
