@@ -1,10 +1,9 @@
 import { decodeId, encodeId } from '../src/common/ids.js';
-import { type KnownLog, namedByLogs, type NamedByLogs, writeKnownLogs } from './support/known-logs.js';
+import { type KnownLog, namedByLogs, type NamedByLogs, SPACING_MS, writeKnownLogs } from './support/known-logs.js';
 import { type MadeAccount, Service } from './support/service.js';
 
 type Query = Readonly<Record<string, string | readonly string[]>>;
 
-const HOUR_MS = 3_600_000;
 const nowMs = Date.now();
 const named: NamedByLogs = namedByLogs(nowMs);
 const events = named.events.map((id) => encodeId('evt', id));
@@ -131,9 +130,9 @@ describe('logs by several filters together', () => {
     for (const q of ['inv', 'col', 'ile', undefined]) {
       for (const [from, until] of [
         [createdMs, createdMs + 1],
-        [createdMs - HOUR_MS, createdMs],
-        [createdMs + 1, createdMs + HOUR_MS],
-        [createdMs - HOUR_MS + 1, createdMs + 1],
+        [createdMs - SPACING_MS, createdMs],
+        [createdMs + 1, createdMs + SPACING_MS],
+        [createdMs - SPACING_MS + 1, createdMs + 1],
       ] as const) {
         for (const name of ['created', 'occurred']) {
           await expectFound({ ...(q && { q }), [`${name}_after`]: at(from), [`${name}_before`]: at(until) });

@@ -24,9 +24,9 @@ export interface KnownLog {
 /** More than a search walks before it asks its index. */
 const NEWER_LOGS = 3_300;
 const KNOWN_LOGS = 320;
-/** So many have one time of recording. */
+/** So many have one time of recording, so much before the next ones. */
 const AT_ONCE = 4;
-const SPACING_MS = 3_600_000;
+export const SPACING_MS = 3 * 3_600_000;
 const DAY_MS = 86_400_000;
 
 const SUBJECTS = ['Paiement', 'ENCAISSEMENT', 'encaissement', 'Webhook', 'Clé'];
