@@ -1,7 +1,6 @@
 import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
-import { searchText } from '../common/search-text.js';
 import { describeCustomEvent, describeOperationEvent } from '../logs/descriptions.js';
-import { offTimeWord } from '../logs/log-words.js';
+import { logText, offTimeWord } from '../logs/log-words.js';
 import type { PlannedEvent } from './publish-plan.js';
 
 export type LogStatus = 'succeeded' | 'failed' | 'pending' | 'info';
@@ -28,9 +27,10 @@ export function eventLog({ event, applied, occurredAtMs }: PlannedEvent, nowMs: 
     operation !== null && OPERATION_TYPES.has(event.type)
       ? describeOperationEvent(event.locale, operation)
       : describeCustomEvent(event.locale, event.type, operation);
+  const text = logText({ operationId: operation?.id, reference: operation?.reference, description });
   return {
     status: LOG_STATUSES[operation?.status ?? ''] ?? 'info',
     description,
-    search: searchText(description, operation?.reference, operation?.id) + offTimeWord(occurredAtMs, nowMs),
+    search: text + offTimeWord(occurredAtMs, nowMs),
   };
 }

@@ -1,3 +1,5 @@
+import { maskText } from '../common/masked-text.js';
+import { searchText } from '../common/search-text.js';
 import { anyOf, wholeWord, wordStart } from '../database/word-index.js';
 import { LOG_CATEGORIES, LOG_STATUSES, type LogFilters, type LogScope } from './log.js';
 
@@ -12,6 +14,22 @@ export const LOG_WORDS = `signalpost.log_words(l.account_id, l.mode, l.id, l.sea
 const OFF_TIME_WORD = '.off';
 /** Logs without that word happened within so much of their recording. */
 export const ON_TIME_MS = 86_400_000;
+
+/** What a log tells, and of which operation. */
+export interface LogTold {
+  readonly operationId?: string | null;
+  readonly reference?: string | null;
+  /** A sentence of `descriptions.ts`, or a caller's own after `maskText`. */
+  readonly description: string;
+}
+
+/**
+ * The text that a log is found by. The operation comes first, so that no long description cuts it off. A reference is
+ * what a caller wrote, so cards and keys in it are covered; it is found by what is left of it.
+ */
+export function logText({ operationId, reference, description }: LogTold): string {
+  return searchText(operationId, reference && maskText(reference), description);
+}
 
 /** What is added to a log's text to be found by; judged with half the bound, since ids are made a little later. */
 export function offTimeWord(occurredAtMs: number, nowMs: number): string {
