@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { english } from '../src/logs/templates/english.js';
 import { operationEvent, publishNew } from './support/publishing.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 
@@ -108,5 +109,47 @@ describe('what docs/logs.md shows', () => {
       expect(within.map(summary)).toContain(without(shown.join(' ')));
     }
     expect(await list(`occurred_before=${from}&operation_id=col_93d8`)).toEqual([]);
+  });
+
+  it('the timeline of that collect has its events, logs and deliveries with attempts, oldest first', async () => {
+    const shown = await service.call('get', '/v1/operations/col_93d8/timeline?limit=100', {
+      key: account.test.secretKey,
+    });
+    const entries = shown.body.data as { object: string; created_at: string; attempts?: object[] }[];
+    const count = (object: string): number => entries.filter((entry) => entry.object === object).length;
+    expect([count('event'), count('delivery')]).toEqual([2, 2]);
+    expect(count('log')).toBeGreaterThanOrEqual(5);
+    for (const { object, attempts } of entries) if (object === 'delivery') expect(attempts!.length).toBeGreaterThan(0);
+    const times = entries.map(({ created_at: time }) => time);
+    expect(times).toEqual([...times].sort());
+  });
+
+  it('every request of the page is answered as it stands there, but for its ids', async () => {
+    const paths = [...PAGE.matchAll(/curl (?:-N )?"\$URL(\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(paths).toHaveLength(6);
+    const origin = await service.app.getUrl();
+    for (const path of paths) {
+      const leave = new AbortController();
+      const answer = await fetch(origin + path.replace(/log_\w{26}/, String(all[0]!.id)), {
+        headers: { authorization: `Bearer ${account.test.secretKey}` },
+        signal: leave.signal,
+      });
+      // A stream goes on until its reader leaves.
+      leave.abort();
+      expect([path, answer.status]).toEqual([path, 200]);
+    }
+  });
+
+  it('names every action that the service has a sentence for', () => {
+    const table = PAGE.slice(PAGE.indexOf('## What is written down\n')).split('\n\n')[1]!;
+    const named = new Set([...table.matchAll(/`([a-z_]+\.[a-z_]+)`/g)].map(([, action]) => action));
+    const { endpoints, keys, accounts, eventTypes, recoveries, requests } = english;
+    const told = { webhook_endpoint: endpoints, api_key: keys, account: accounts, event_type: eventTypes };
+    for (const [noun, sentences] of Object.entries({ ...told, recovery: recoveries, request: requests })) {
+      for (const name of Object.keys(sentences)) {
+        // Why it was disabled or cancelled is no action of its own.
+        expect(named).toContain(`${noun}.${name.replace(/^(disabled|cancelled)_\w+$/, '$1')}`);
+      }
+    }
   });
 });

@@ -4,7 +4,7 @@ import { keyChecksum, makeAdminKey } from '../src/config/key-format.js';
 import { PUBLIC_KEY_REFUSALS } from '../src/logs/request-log.hook.js';
 import { EVERY_ROUTE, pathTo, type Route } from './support/every-route.js';
 import { exchange } from './support/exchange.js';
-import { operationEvent, publishNew } from './support/publishing.js';
+import { operationEvent, postBytes, publishNew } from './support/publishing.js';
 import { type LeftLog, RequestTrail } from './support/request-trail.js';
 import { type CallOptions, type MadeAccount, type Method, Service, until } from './support/service.js';
 
@@ -135,9 +135,22 @@ describe('a request that is refused', () => {
       await expectLogged(route, ofAdmin(acting(), account.id), { body }, '422 invalid_input');
       const name = service.config.adminKeys[0]!.name;
       await expectLogged(route, ofAdmin({}, null, name), { body }, '400 acting_headers_required');
+      const [, read] = EVERY_ROUTE.find(([name]) => name === 'GET /v1/logs')!;
+      await expectLogged(read, ofAdmin({}, null, name), {}, '400 acting_headers_required');
       const nobody = { 'signalpost-account': 'acct_01k96sd3k8e2r9wq6m4h0v5xtz', 'signalpost-mode': 'test' };
       await expectLogged(route, ofAdmin(nobody, null, name), { body }, '404 not_found');
     });
+
+    it.each(['/v1/events', '/v1/events/batch', '/v1/logs'])(
+      'POST %s: no JSON, though what it takes is its own log',
+      async (path) => {
+        const requestId = trail.nextId();
+        const { key, headers } = bySecretKey().options;
+        await postBytes(service, path, key!, '{"type": ', { ...headers, 'request-id': requestId }).expect(400);
+        const left = { account: account.id, category: 'api', action: 'request.refused', request_id: requestId };
+        expect(await trail.left(requestId, 1)).toEqual([left]);
+      },
+    );
 
     it.each(['revoked', 'expired', 'suspended', 'from a wrong address'])('also where the key is %s', async (what) => {
       const own = await service.makeAccount();
