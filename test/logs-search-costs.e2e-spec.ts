@@ -24,6 +24,7 @@ const MOST_GATHERED = 1_000;
 const MOST_PAGES = 1_500;
 /** Each of twenty actions is looked up with every status and category, in each month of the retention. */
 const MOST_PAGES_OF_ACTIONS = 8_000;
+const IMPORTED_LATE_MS = 300 * DAY_MS;
 const PLANS = ['force_custom_plan', 'force_generic_plan'];
 
 const uuid = newUuid(Date.now());
@@ -110,6 +111,7 @@ const REFUSED: readonly (readonly [name: string, query: Query])[] = [
 describe('a search of logs that goes wrong', () => {
   let service: Service;
   let account: MadeAccount;
+  let importer: MadeAccount;
   let runner: QueryRunner;
   /** What the requests since the last one asked. */
   let read: ReadRows;
@@ -129,6 +131,8 @@ describe('a search of logs that goes wrong', () => {
     await insert(account.id, LOGS, allDays, '');
     await insert(account.id, LOGS, [inBusyMonth(8), inBusyMonth(20)], '');
     for (let n = 0; n < 2; n++) await insert((await service.makeAccount()).id, OTHERS_LOGS, allDays, 'foreign');
+    importer = await service.makeAccount();
+    await insert(importer.id, LOGS, [inBusyMonth(8), inBusyMonth(20)], '', IMPORTED_LATE_MS);
     // Also moves what the writers left to the word indexes.
     await runner.query('VACUUM ANALYZE signalpost.logs');
 
@@ -158,19 +162,29 @@ describe('a search of logs that goes wrong', () => {
     count: number,
     [fromMs, untilMs]: readonly [number, number],
     word: string,
+    lateMs = 0,
   ): Promise<void> {
     await runner.query(
       `INSERT INTO signalpost.logs (account_id, mode, id, category, action, status, description, search, operation_id,
          event_id, endpoint_id, api_key_id, request_id, actor_type, occurred_at)
        SELECT $1, 'test', id, CASE WHEN is_webhook THEN 'webhook' ELSE 'operation' END,
          CASE WHEN is_webhook THEN 'delivery.' ELSE 'payment.' END || status, status, 'Payment INV-' || n,
-         ' payment inv ' || n || ' ' || status || $4, 'pay_' || n / 3, CASE WHEN is_webhook THEN $5::uuid ELSE id END,
+         ' payment inv ' || n || ' ' || status || $4 || off_time, 'pay_' || n / 3, CASE WHEN is_webhook THEN $5::uuid ELSE id END,
          CASE WHEN is_webhook THEN $5::uuid END, CASE WHEN NOT is_webhook THEN $5::uuid END, 'req_' || n, 'system',
-         to_timestamp(ms / 1000.0)
-       FROM (SELECT n, ms, n % 5 = 0 AS is_webhook, CASE WHEN n % 50 = 7 THEN 'failed' WHEN n % 2 = 0 THEN 'pending' ELSE 'succeeded' END AS status,
+         happened_at
+       FROM (SELECT n, ms, to_timestamp((ms - $7::bigint) / 1000.0) AS happened_at,
+           CASE WHEN $7 > 0 THEN to_char(to_timestamp((ms - $7) / 1000.0) AT TIME ZONE 'UTC', ' ".d"YYYYMMDD') ELSE '' END AS off_time, n % 5 = 0 AS is_webhook, CASE WHEN n % 50 = 7 THEN 'failed' WHEN n % 2 = 0 THEN 'pending' ELSE 'succeeded' END AS status,
            (lpad(to_hex(ms), 12, '0') || '7' || left(md5(n::text), 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id
          FROM (SELECT n, $2::bigint - n * (($2::bigint - $6::bigint) / $3::bigint) AS ms FROM generate_series(1, $3::bigint) AS n) AS t) AS made`,
-      [decodeId('acct', accountId), untilMs, count, word && ` ${word}`, newUuid(Date.now() - DAYS * DAY_MS), fromMs],
+      [
+        decodeId('acct', accountId),
+        untilMs,
+        count,
+        word && ` ${word}`,
+        newUuid(Date.now() - DAYS * DAY_MS),
+        fromMs,
+        lateMs,
+      ],
     );
   }
 
@@ -190,6 +204,28 @@ describe('a search of logs that goes wrong', () => {
     }
     if (UNASKED.has(name)) expect(asked).toEqual([]);
     else expect(asked).not.toEqual([]);
+  });
+
+  it('reads of logs that were imported long after they happened those of the days in question', async () => {
+    const [first] = (await runner.query('SELECT min(occurred_at) AS at FROM signalpost.logs WHERE account_id = $1', [
+      decodeId('acct', importer.id),
+    ])) as { at: Date }[];
+    const from = first!.at.getTime() + 6 * DAY_MS;
+    for (const plans of PLANS) {
+      await runner.query(`SET plan_cache_mode = ${plans}`);
+      for (const filter of [{}, { q: 'inv' }, { q: 'payment', status: 'failed' }]) {
+        read = new ReadRows(runner);
+        const query = {
+          ...filter,
+          occurred_after: new Date(from).toISOString(),
+          occurred_before: new Date(from + 3_600_000).toISOString(),
+        };
+        const { body } = await service.call('get', '/v1/logs', { key: importer.test.secretKey, query }).expect(200);
+        expect(body.data.length).toBeGreaterThan(0);
+        // One day of twelve has 1,250.
+        expect(read.count).toBeLessThan(5_000);
+      }
+    }
   });
 
   it.each(REFUSED)('refuses %s without a look at them', async (_name, query) => {

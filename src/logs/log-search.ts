@@ -18,8 +18,10 @@ import {
 import { isWideQuestion, logQuestion } from './log-words.js';
 import { uuidAfter } from './uuid-order.js';
 
-/** Rows that the first step walks, before any index of words is asked: what is frequent is found there. */
+/** Rows that are walked before any index of words is asked: what is frequent is found there. */
 const FIRST_STEP_ROWS = 3_000;
+/** Where at least so many of them pass, walking on costs less than to gather all of a month from the index. */
+const WALKED_SHARE = 0.025;
 /** Rows of a further step: a matter of milliseconds. */
 const STEP_ROWS = 20_000;
 /** Rows that are walked where words are known to be frequent: a page of them, unless they are all further away. */
@@ -27,7 +29,6 @@ const NEAR_ROWS = 5_000;
 const DEFAULT_MAX_STEPS = 50;
 /** So many hits are judged at once. */
 const MOST_HITS = 5_000;
-const ALL_HITS = null;
 const NARROW_MS = 4 * 86_400_000;
 /** A look at so many rows tells which parts of a question need not be asked: gathering a frequent one costs most. */
 const SAMPLE_ROWS = 1_000;
@@ -89,24 +90,38 @@ export class LogSearch {
     const search: Search = { scope, filters, page, statements, rows: [], unasked: new Set(), stepsLeft };
     const segments = logSegments(filters, this.clock.now());
     if (!page.upwards) segments.reverse();
-    const left = isSelective(filters) ? segments : await this.walkFirst(search, segments);
+    const onTimeAt = segments.findIndex(({ isOffTime }) => !isOffTime);
+    const offTime = onTimeAt === -1 ? segments : segments.slice(0, onTimeAt);
+    await this.searchSegments(search, offTime);
+    if (isFull(search)) return search.rows;
+    const rest = segments.slice(offTime.length);
+    const left = isSelective(filters) ? rest : await this.walkFirst(search, rest);
     if (left.length > 1 && !isFull(search)) search.unasked = await this.frequentParts(search, left[0]!);
-    for (const segment of left) {
-      if (isFull(search)) break;
-      await this.searchSegment(search, segment);
-    }
+    await this.searchSegments(search, left);
     return search.rows;
   }
 
-  /** Walks one short step from the beginning on; the segments that are left. */
+  private async searchSegments(search: Search, segments: readonly LogSegment[]): Promise<void> {
+    for (const segment of segments) {
+      if (isFull(search)) return;
+      await this.searchSegment(search, segment);
+    }
+  }
+
+  /** Walks from the beginning on, as far as that finds much; the segments that are left. */
   private async walkFirst(search: Search, segments: readonly LogSegment[]): Promise<LogSegment[]> {
     const offTimeAt = segments.findIndex(({ isOffTime }) => isOffTime);
     const onTime = offTimeAt === -1 ? segments : segments.slice(0, offTimeAt);
     if (onTime.length === 0) return [...segments];
     const [first, last] = [onTime[0]!, onTime.at(-1)!];
-    const range = search.page.upwards ? { ...first, until: last.until } : { ...first, from: last.from };
-    const rest = await this.walkStep(search, range, FIRST_STEP_ROWS);
-    const left = rest === null ? [] : onTime.flatMap((segment) => overlap(segment, rest));
+    let rest: LogSegment | null = search.page.upwards ? { ...first, until: last.until } : { ...first, from: last.from };
+    for (let found = FIRST_STEP_ROWS; rest !== null && !isFull(search) && found >= FIRST_STEP_ROWS * WALKED_SHARE;) {
+      const before = search.rows.length;
+      rest = await this.walkStep(search, rest, FIRST_STEP_ROWS);
+      found = search.rows.length - before;
+    }
+    const ahead = rest;
+    const left = ahead === null ? [] : onTime.flatMap((segment) => overlap(segment, ahead));
     return [...left, ...segments.slice(onTime.length)];
   }
 
@@ -129,24 +144,26 @@ export class LogSearch {
     if (parts.length === 0 || (isNarrow(segment) && (await this.edgeOf(search, segment, STEP_ROWS)) === null)) {
       return this.walk(search, segment);
     }
-    const whole: Question = { text: every(parts), asking: isWideQuestion(filters) ? 'wide' : 'whole' };
+    const isWide = segment.isOffTime || isWideQuestion(filters);
+    const whole: Question = { text: every(parts), asking: isWide ? 'wide' : 'whole' };
     const rare = parts.filter((part) => !unasked.has(part));
-    // What is rare among the newest logs may be frequent in this month.
-    const partial: Question[] = rare.length < parts.length ? [{ text: every(rare), asking: 'partial' }] : [];
     let rest: LogSegment | null = segment;
-    for (const question of partial) {
-      if (await this.lookUp(search, rest, question, MOST_HITS)) return;
+    // What is rare among the newest logs may be frequent in this month.
+    if (rare.length < parts.length) {
+      if (await this.takeFewHits(search, rest, { text: every(rare), asking: 'partial' })) return;
       rest = await this.walkStep(search, rest, NEAR_ROWS);
       if (rest === null || isFull(search)) return;
     }
-    rest = await this.takeFirstHits(search, rest, whole, page.count);
-    if (rest === null || isFull(search)) return;
-    if (await this.lookUp(search, rest, whole, MOST_HITS)) return;
-    rest = await this.walkStep(search, rest, NEAR_ROWS);
-    if (rest === null || isFull(search)) return;
+    if (!segment.isOffTime) {
+      rest = await this.takeFirstHits(search, rest, whole, page.count);
+      if (rest === null || isFull(search)) return;
+      rest = await this.walkStep(search, rest, NEAR_ROWS);
+      if (rest === null || isFull(search)) return;
+    }
+    // Of days that are off time only a part may lie in the interval.
     rest = await this.takeFirstHits(search, rest, whole, MOST_HITS);
     if (rest === null || isFull(search)) return;
-    await this.lookUp(search, rest, whole, ALL_HITS);
+    await this.takeAllHits(search, rest, whole);
   }
 
   /** Takes what passes of the segment's first `most` hits; what is left of it beyond them, null when that is nothing. */
@@ -166,21 +183,23 @@ export class LogSearch {
     return { ...segment, ...(search.page.upwards ? { from: uuidAfter(edge!) } : { until: edge! }) };
   }
 
-  /** Takes the segment's hits; false, and nothing taken, when they are more than `most`. */
-  private async lookUp(
-    search: Search,
-    segment: LogSegment,
-    { text, asking }: Question,
-    most: number | null,
-  ): Promise<boolean> {
-    search.page.signal?.throwIfAborted();
-    const cap = most === null ? null : most + 1;
-    const values = [...stepValues(search, segment), text, cap];
-    const direction = search.page.upwards ? 'ASC' : 'DESC';
-    const rows = await this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
-    if (most !== null && rows[0]!.hits > most) return false;
+  /** Takes what passes of the segment's hits; false, and nothing taken, when they are too many to judge at once. */
+  private async takeFewHits(search: Search, segment: LogSegment, question: Question): Promise<boolean> {
+    const rows = await this.lookUp(search, segment, question, MOST_HITS + 1);
+    if (rows[0]!.hits > MOST_HITS) return false;
     for (const row of rows) if (row.id !== null) search.rows.push(row);
     return true;
+  }
+
+  private async takeAllHits(search: Search, segment: LogSegment, question: Question): Promise<void> {
+    for (const row of await this.lookUp(search, segment, question, null)) if (row.id !== null) search.rows.push(row);
+  }
+
+  private lookUp(search: Search, segment: LogSegment, { text, asking }: Question, most: number | null): Promise<Hit[]> {
+    search.page.signal?.throwIfAborted();
+    const values = [...stepValues(search, segment), text, most];
+    const direction = search.page.upwards ? 'ASC' : 'DESC';
+    return this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
   }
 
   private async walk(search: Search, segment: LogSegment): Promise<void> {

@@ -16,7 +16,7 @@ export interface LogSegment {
  * leaves only logs that are off time. Nothing is recorded after the month that follows that of `now`.
  */
 export function logSegments(filters: LogFilters, now: Date): LogSegment[] {
-  const until = filters.until ?? lastUuid;
+  const until = [filters.until ?? lastUuid, endOfRecording(now)].sort()[0]!;
   const [onTimeFrom, onTimeUntil] = onTimeRange(filters);
   const edges = [...monthStarts(uuidTime(filters.from), now), onTimeFrom, onTimeUntil]
     .filter((edge): edge is string => edge !== null && edge > filters.from && edge < until)
@@ -41,6 +41,11 @@ export function monthOf({ from }: LogSegment): { from: string; until: string } {
   const date = new Date(uuidTime(from));
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
   return { from: firstUuidAt(Date.UTC(year, month)), until: firstUuidAt(Date.UTC(year, month + 1)) };
+}
+
+/** Where the month after that of `now` ends. */
+function endOfRecording(now: Date): string {
+  return firstUuidAt(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 2));
 }
 
 /** Of the months after that of `fromMs`, up to the one that follows `now`. */

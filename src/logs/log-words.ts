@@ -1,6 +1,7 @@
 import { maskText } from '../common/masked-text.js';
 import { searchText } from '../common/search-text.js';
 import { anyOf, wholeWord, wordStart } from '../database/word-index.js';
+import { beginningsBetween } from './number-ranges.js';
 import { LOG_CATEGORIES, LOG_STATUSES, type LogFilters, type LogScope } from './log.js';
 
 /** SQL: what is indexed of a log; `logs_by_word` serves `<this> @@ $n::tsquery`. */
@@ -8,12 +9,12 @@ export const LOG_WORDS = `signalpost.log_words(l.account_id, l.mode, l.id, l.sea
   l.event_id, l.endpoint_id, l.api_key_id, l.request_id)`;
 
 /**
- * A word of logs that were recorded long before or after they happened, so that a filter on `occurred_at` finds them
- * outside its own days. It begins with a dot, as no word of a text does.
+ * Begins a word of logs that were recorded long before or after they happened; the day on which they happened follows, in
+ * UTC: `.d20260117`. So a filter on `occurred_at` finds them outside its own days. No word of a text begins with a dot.
  */
-const OFF_TIME_WORD = '.off';
+const DAY_WORD = '.d';
 /** Logs without that word happened within so much of their recording. */
-export const ON_TIME_MS = 86_400_000;
+export const ON_TIME_MS = 600_000;
 
 /** What a log tells, and of which operation. */
 export interface LogTold {
@@ -33,10 +34,21 @@ export function logText({ operationId, reference, description }: LogTold): strin
 
 /** What is added to a log's text to be found by; judged with half the bound, since ids are made a little later. */
 export function offTimeWord(occurredAtMs: number, nowMs: number): string {
-  return Math.abs(occurredAtMs - nowMs) > ON_TIME_MS / 2 ? ` ${OFF_TIME_WORD}` : '';
+  return Math.abs(occurredAtMs - nowMs) > ON_TIME_MS / 2 ? ` ${DAY_WORD}${dayOf(occurredAtMs)}` : '';
 }
 
-/** What the index can say of the filters, in parts that all must be true. `isOffTime`: only logs with that word. */
+function dayOf(timeMs: number): string {
+  return new Date(timeMs).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+/** The beginnings of the days of an interval. */
+function daysOf({ occurredAfter, occurredBefore }: LogFilters): string[] {
+  const first = occurredAfter === null ? '00000000' : dayOf(Date.parse(occurredAfter));
+  const last = occurredBefore === null ? '99999999' : dayOf(Date.parse(occurredBefore) - 1);
+  return beginningsBetween(first, last);
+}
+
+/** What the index can say of the filters, in parts that all must be true. `isOffTime`: only logs off time. */
 export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boolean): string[] {
   const parts = filters.terms.map((term) => wordStart(scope, term));
   const oneOf = (words: readonly string[]): void => {
@@ -47,7 +59,7 @@ export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boo
   oneOf(filters.endpointIds.map((id) => wholeWord(scope, `.w${id}`)));
   oneOf(filters.apiKeyIds.map((id) => wholeWord(scope, `.k${id}`)));
   oneOf(filters.requestIds.map((id) => wholeWord(scope, `.r${id}`)));
-  if (isOffTime) parts.push(wholeWord(scope, OFF_TIME_WORD));
+  if (isOffTime) oneOf(daysOf(filters).map((beginning) => wordStart(scope, `${DAY_WORD}${beginning}`)));
   return parts;
 }
 

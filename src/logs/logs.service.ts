@@ -23,7 +23,7 @@ import type { LogRow } from './log-statements.js';
 import { LogsRepository } from './logs.repository.js';
 import { maskJson, maskText } from '../common/masked-text.js';
 
-const EXPORT_PAGE_ROWS = 250;
+const EXPORT_PAGE_ROWS = 500;
 
 /** Logs of an account and mode, or of the platform (`PLATFORM_LOGS`), as far back as the retention goes. */
 @Injectable()
