@@ -38,6 +38,13 @@ export function questions(size, account) {
     ['key', () => ({ api_key_id: encodeId('key', account) })],
     ['key that is absent', (n) => ({ api_key_id: encodeId('key', `019a4b00-0000-7000-8000-0000000001${10 + n}`) })],
     ['request that is absent', (n) => ({ request_id: `req_absent_${n}` })],
+    ['an hour by occurred_at, old', (n) => ({ occurred_after: at(0.3), occurred_before: at(0.300114 + n / 1e8) })],
+    [
+      'word in nearly all, two days by occurred_at, old',
+      (n) => ({ q: 'payment', occurred_after: at(0.2), occurred_before: at(0.2055 + n / 1e6) }),
+    ],
+    ['a hundred of a word in half of them', () => ({ q: 'succeeded', status: 'succeeded', limit: '100' })],
+    ['a hundred of a prefix of 1 %', (n) => ({ q: `tag${10 + n}`, limit: '100' })],
     ['two days by occurred_at, old', (n) => ({ occurred_after: at(0.2), occurred_before: at(0.2055 + n / 1e6) })],
   ];
   return {

@@ -42,12 +42,14 @@ export function firstUuid(date) {
 /**
  * What can be asked of the rows: `n` counts them from the oldest; INV-<n> is unique; `rarely` is in one of 200,000;
  * `tag<n % 1000>` gives prefixes of any share; `ancient` is in half of the first six months and never later;
- * `delivery.exhausted` happens once in 50,000, in the first six months only.
+ * `delivery.exhausted` happens once in 50,000, in the first six months only; one in 200 was recorded 40 days late.
  */
+const LATE_MS = 40 * 86_400_000;
 const INSERT = `
   WITH numbers AS (
     SELECT n, $4::bigint + (n::float8 / $3::float8 * $5::float8)::bigint AS ms, md5(n::text) AS hash,
-      ($6::uuid[])[CASE WHEN n % 10 < 6 THEN 1 ELSE 2 + (n / 10) % 9 END] AS account_id, n < $3 / 2 AS is_old
+      ($6::uuid[])[CASE WHEN n % 10 < 6 THEN 1 ELSE 2 + (n / 10) % 9 END] AS account_id, n < $3 / 2 AS is_old,
+      CASE WHEN n % 200 = 5 THEN ${LATE_MS} ELSE 0 END AS late_ms
     FROM generate_series($1::bigint, $2::bigint) AS n
   ), kinds AS (
     SELECT *, CASE
@@ -57,7 +59,7 @@ const INSERT = `
         ELSE 'request.refused' END AS action
     FROM numbers
   ), told AS (
-    SELECT *, split_part(action, '.', 1) AS noun, split_part(action, '.', 2) AS verb,
+    SELECT *, to_timestamp((ms - late_ms) / 1000.0) AS happened_at, split_part(action, '.', 1) AS noun, split_part(action, '.', 2) AS verb,
       concat('of 2500 xaf tag', n % 1000, CASE WHEN n % 200000 = 6 THEN ' rarely' END,
         CASE WHEN is_old AND n / 10 % 2 = 0 THEN ' ancient' END) AS more
     FROM kinds
@@ -74,6 +76,7 @@ const INSERT = `
     CASE WHEN noun = 'delivery' THEN ('019a4b00-0000-7000-8000-' || lpad((n % 3)::text, 12, '0'))::uuid END, NULL,
     CASE WHEN noun <> 'delivery' THEN account_id END,
     CASE WHEN noun <> 'delivery' THEN 'req_' || left(hash, 20) END, 'system', NULL, NULL, NULL, NULL, '{}',
-    concat(' ', noun, ' inv 2026 ', n, ' ', more, ' ', verb, ' pay ', n / 2),
-    to_timestamp(ms / 1000.0)
+    concat(' ', noun, ' inv 2026 ', n, ' ', more, ' ', verb, ' pay ', n / 2,
+      CASE WHEN late_ms > 0 THEN to_char(happened_at AT TIME ZONE 'UTC', ' ".d"YYYYMMDD') END),
+    happened_at
   FROM told`;
