@@ -1,7 +1,7 @@
 import { newUuid, uuidTail } from '../common/ids.js';
-import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
 import { type ParameterType, parameterList } from '../database/binary-parameters.js';
+import { logText } from '../logs/log-words.js';
 import type { LaneId } from './lane-signals.js';
 
 export type DeliveryEnd = 'succeeded' | 'failed' | 'cancelled';
@@ -23,6 +23,9 @@ export interface SettlementLog {
   readonly action: string;
   readonly status: 'succeeded' | 'failed' | 'info';
   readonly description: string;
+  /** The operation of the delivery's event, and what it was called then: what the log is found by. */
+  readonly operationId: string | null;
+  readonly reference: string | null;
 }
 
 /** One attempt's outcome with the transition it makes: an end, or a wait until the next attempt. */
@@ -104,7 +107,7 @@ export function settleArguments(settlements: readonly Settlement[]): unknown[] {
     logged.map(({ log }) => log.action),
     logged.map(({ log }) => log.status),
     logged.map(({ log }) => log.description),
-    logged.map(({ log }) => searchText(log.description)),
+    logged.map(({ log }) => logText(log)),
     events.map(({ row }) => row),
     events.map(({ systemEvent }) => JSON.stringify(systemEvent)),
   ];

@@ -7,7 +7,7 @@ const ACCOUNT = '0198c0de-0000-7000-8000-000000000001';
 const UUID = '0198c0de-0000-7000-8000-000000000002';
 const STARTED_AT = new Date('2026-11-02T21:25:52.000Z');
 
-function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult> = {}, failing = false) {
+function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult> = {}, failing = false, watched = {}) {
   const delivery: ClaimedDelivery = {
     lane: [ACCOUNT, 'test', UUID],
     id: UUID,
@@ -34,7 +34,11 @@ function attempt(more: Partial<ClaimedDelivery> = {}, result: Partial<SendResult
   };
   const settings = { url: 'https://shop.example/hook', retrySchedule: null } as unknown as EndpointSettings;
   const context: OutcomeContext = { settings, locale: 'en', isFailing: failing, random: 0.5 };
-  const settlement = judgeAttempt(delivery, sent, context);
+  const settlement = judgeAttempt(
+    Object.defineProperties(delivery, Object.getOwnPropertyDescriptors(watched)),
+    sent,
+    context,
+  );
   return { settlement, disable: settlement.disable };
 }
 
@@ -59,6 +63,8 @@ describe('judgeAttempt', () => {
       action: 'delivery.failed',
       status: 'failed',
       description: `Webhook to shop.example/hook failed: ${status}${redirected} after 120 ms; next try in 5 s`,
+      operationId: 'col_1',
+      reference: null,
     });
     expect(disable).toBeNull();
   });
@@ -74,6 +80,24 @@ describe('judgeAttempt', () => {
       }
     },
   );
+
+  it('looks into the body, for the reference, only where a log is written', () => {
+    let looks = 0;
+    const watched = {
+      get body() {
+        looks += 1;
+        return '{"id":"evt_1","operation":{"id":"col_1","reference":"INV-1"},"data":{}}';
+      },
+    };
+    // Laid over as a property, so that reading it is seen.
+    const judge = (attemptCount: number, statusCode: number) =>
+      attempt({ attemptCount }, { statusCode }, false, watched);
+    expect(judge(0, 200).settlement.log).toBeNull();
+    expect(looks).toBe(0);
+    expect(judge(1, 200).settlement.log).toMatchObject({ operationId: 'col_1', reference: 'INV-1' });
+    expect(judge(0, 500).settlement.log).toMatchObject({ operationId: 'col_1', reference: 'INV-1' });
+    expect(looks).toBe(2);
+  });
 
   it('ends at 410 and asks for the endpoint to be disabled', () => {
     const { settlement, disable } = attempt({}, { statusCode: 410 });

@@ -2,6 +2,7 @@ import type { Locale } from '../accounts/account.js';
 import { encodeId } from '../common/ids.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { AttemptRecord, Settlement, SettlementLog } from '../deliveries/settle-arguments.js';
+import { referenceIn } from '../events/event-body.js';
 import { describeDelivery, type DescribedAttempt } from '../logs/descriptions.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
@@ -33,7 +34,9 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
   };
   if (succeeded) {
     const matters = number > 1 || context.isFailing;
-    const log = matters ? logOf(context, 'delivery.succeeded', { outcome: 'succeeded', attemptCount: number }) : null;
+    const log = matters
+      ? logOf(delivery, context, 'delivery.succeeded', { outcome: 'succeeded', attemptCount: number })
+      : null;
     return { next: { end: 'succeeded', reason: null }, log, ...base };
   }
   const attempt: DescribedAttempt = {
@@ -42,7 +45,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     durationMs: result.durationMs,
   };
   if (result.error === null && result.statusCode === GONE) {
-    const log = logOf(context, 'delivery.failed', { outcome: 'gone', attempt });
+    const log = logOf(delivery, context, 'delivery.failed', { outcome: 'gone', attempt });
     return { ...base, next: { end: 'failed', reason: 'gone' }, log, disable: 'gone' };
   }
   const startedMs = result.startedAt.getTime();
@@ -54,12 +57,12 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
     random: context.random,
   });
   if (waitMs === null) {
-    const log = logOf(context, 'delivery.exhausted', { outcome: 'exhausted', attempt, attemptCount: number });
+    const log = logOf(delivery, context, 'delivery.exhausted', { outcome: 'exhausted', attempt, attemptCount: number });
     const systemEvent = exhaustedEvent(delivery, number);
     const next = { end: 'failed', reason: 'exhausted' } as const;
     return { ...base, next, log, systemEvent, disable: 'failing' };
   }
-  const log = logOf(context, 'delivery.failed', { outcome: 'failed', attempt, nextTryInMs: waitMs });
+  const log = logOf(delivery, context, 'delivery.failed', { outcome: 'failed', attempt, nextTryInMs: waitMs });
   return { next: { waitMs }, log, ...base };
 }
 
@@ -82,9 +85,16 @@ type Described = Parameters<typeof describeDelivery>[1] extends infer D
     : never
   : never;
 
-function logOf({ settings, locale }: OutcomeContext, action: string, described: Described): SettlementLog {
+/** The event's body is read for it: most successes need no log, and so no look into what may be 256 KiB. */
+function logOf(
+  { operationId, body }: ClaimedDelivery,
+  { settings, locale }: OutcomeContext,
+  action: string,
+  described: Described,
+): SettlementLog {
   const description = describeDelivery(locale, { url: settings.url, ...described });
-  return { action, status: action === 'delivery.succeeded' ? 'succeeded' : 'failed', description };
+  const status = action === 'delivery.succeeded' ? 'succeeded' : 'failed';
+  return { action, status, description, operationId, reference: operationId === null ? null : referenceIn(body) };
 }
 
 /** An exhausted delivery of this very event type makes no event: it would be about itself. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { encodeId, newUuid, typeIdTail, typeIdTime, uuidTime } from '../common/ids.js';
-import { eraseEventBody, renderEventBody, type EventBodyInput } from './event-body.js';
+import { eraseEventBody, referenceIn, renderEventBody, type EventBodyInput } from './event-body.js';
 import type { OperationState } from './operation-state.js';
 
 const NOW = Date.parse('2026-11-02T21:25:52.418Z');
@@ -116,6 +116,36 @@ describe("an event's body", () => {
         },
       ),
     );
+  });
+
+  it('tells the reference of its operation, whatever stands in the other texts', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('a,"reference":"b"', '","operation":{"reference":"b"', '\\",', '\u2028"', 'reference'),
+    );
+    fc.assert(
+      fc.property(text, text, fc.option(text), fc.dictionary(text, fc.jsonValue()), (externalId, name, given, data) => {
+        const changed = {
+          ...snapshot,
+          id: name,
+          kind: name,
+          status: name,
+          reference: given,
+          channel: name,
+          metadata: data,
+        };
+        const operation = { snapshot: changed, previousStatus: name, stale: true };
+        const body = assemble({ ...input, externalId, operation, data });
+        expect(referenceIn(body)).toBe(given);
+        expect(referenceIn(eraseEventBody(body))).toBe(given);
+      }),
+    );
+  });
+
+  it('tells no reference where there is no operation, though its data look like one', () => {
+    const data = { operation: { a: 1, reference: 'INV-1' }, a: { b: 1, reference: 'INV-2' } };
+    expect(referenceIn(assemble({ ...input, operation: null, data }))).toBeNull();
+    expect(referenceIn('')).toBeNull();
   });
 
   it('of a system event has nothing to erase', () => {

@@ -47,6 +47,21 @@ export function eraseEventBody(body: string): string {
   return `${head}${BEFORE_OPERATION}${erased},"data":{}}`;
 }
 
+const REFERENCE = /,"reference":("(?:[^"\\]|\\.)*"|null)/g;
+
+/**
+ * The reference of the operation in an event's stored bytes; null: none. Nothing else is parsed: what stands before it
+ * is short, and what follows may be long.
+ */
+export function referenceIn(body: string): string | null {
+  // As above; nor can a text before the operation's own key be that key.
+  const start = body.indexOf(BEFORE_OPERATION) + BEFORE_OPERATION.length;
+  if (body[start] !== '{') return null;
+  REFERENCE.lastIndex = start;
+  const [, reference] = REFERENCE.exec(body) ?? [];
+  return reference === undefined ? null : (JSON.parse(reference) as string | null);
+}
+
 function renderOperation(operation: EventBodyInput['operation']): string {
   if (operation === null) return 'null';
   const { snapshot, previousStatus, stale } = operation;

@@ -45,7 +45,7 @@ export class InboxRefusals {
     const account = await this.accounts.find(row.account_id, manager);
     if (account === null) return null;
     const fields = error.errors.slice(0, MAX_FIELDS_SHOWN).map(({ field }) => field);
-    const { operationId, externalId } = namesIn(row.input);
+    const { operationId, reference, externalId } = namesIn(row.input);
     return {
       accountId: row.account_id,
       mode: row.mode,
@@ -58,6 +58,7 @@ export class InboxRefusals {
         fields,
       }),
       operationId,
+      reference,
       metadata: {
         source: row.source,
         position: row.position,
@@ -68,18 +69,25 @@ export class InboxRefusals {
   }
 }
 
+interface Names {
+  readonly operationId: string | null;
+  readonly reference: string | null;
+  readonly externalId: string | null;
+}
+
 /** What the event calls itself and its operation, as far as that is well-formed. */
-function namesIn(text: string): { operationId: string | null; externalId: string | null } {
+function namesIn(text: string): Names {
   let input: unknown = null;
   try {
     input = readJson(Buffer.from(text), DEFAULT_JSON_LIMITS).value;
   } catch {
     // Refused for its JSON: it has no names.
   }
-  if (!isPlainObject(input)) return { operationId: null, externalId: null };
+  if (!isPlainObject(input)) return { operationId: null, reference: null, externalId: null };
   const { operation, external_id: externalId } = input;
   return {
     operationId: isPlainObject(operation) ? textOf(operation.id, /^[A-Za-z0-9._:-]{1,128}$/) : null,
+    reference: isPlainObject(operation) ? textOf(operation.reference, /^.{1,200}$/su) : null,
     externalId: textOf(externalId, /^[\x20-\x7e]{1,255}$/),
   };
 }

@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Mode } from '../auth/caller.js';
 import { Clock } from '../common/clock.js';
 import { newUuid } from '../common/ids.js';
-import { searchText } from '../common/search-text.js';
 import { Database, type Statement } from '../database/database.js';
 import {
   keptRequestId,
@@ -14,7 +13,8 @@ import {
   PLATFORM_LOGS,
   SYSTEM_ACTOR,
 } from './log.js';
-import { offTimeWord } from './log-words.js';
+import { logText, offTimeWord } from './log-words.js';
+import { readReferences } from './operation-references.js';
 
 /** One action and its outcome. Ids are uuids; what is left out is null. */
 export interface NewLog {
@@ -29,6 +29,8 @@ export interface NewLog {
   /** A sentence of `descriptions.ts`. */
   readonly description: string;
   readonly operationId?: string | null;
+  /** The operation's, where it is at hand, else it is looked up. Not shown, only found by. */
+  readonly reference?: string | null;
   readonly eventId?: string | null;
   readonly endpointId?: string | null;
   readonly deliveryId?: string | null;
@@ -85,7 +87,7 @@ const INSERT_OF_PLATFORM: Statement = {
   text: `INSERT INTO signalpost.logs AS target (${NAMES}) SELECT ${VALUES} FROM ${GIVEN}`,
 };
 
-/** Writes logs, many with one statement. */
+/** Writes logs, many with one statement, and another one before it where they are about operations. */
 @Injectable()
 export class LogWriter {
   constructor(
@@ -103,8 +105,11 @@ export class LogWriter {
     if (!manager && new Set(logs.map(isOfPlatform)).size > 1) {
       return this.database.transaction((own) => this.write(logs, own));
     }
+    const references = await readReferences(this.database, logs, manager);
     const now = this.clock.now();
-    const rows = logs.map((log, index) => toValues(log, newUuid(now.getTime(), Math.min(index, 0xfff)), now));
+    const rows = logs.map((log, index) =>
+      toValues(log, references[index] ?? null, newUuid(now.getTime(), Math.min(index, 0xfff)), now),
+    );
     const [platform, tenants] = [true, false].map((ofPlatform) =>
       rows.filter((_row, index) => isOfPlatform(logs[index]!) === ofPlatform),
     ) as [unknown[][], unknown[][]];
@@ -123,7 +128,7 @@ function toArrays(rows: readonly unknown[][]): unknown[][] {
   return COLUMNS.map((_column, index) => rows.map((row) => row[index]));
 }
 
-function toValues(log: NewLog, id: string, now: Date): unknown[] {
+function toValues(log: NewLog, reference: string | null, id: string, now: Date): unknown[] {
   const actor = log.actor ?? SYSTEM_ACTOR;
   return [
     log.accountId,
@@ -145,7 +150,8 @@ function toValues(log: NewLog, id: string, now: Date): unknown[] {
     actor.ip,
     log.http ? JSON.stringify(log.http) : null,
     JSON.stringify(log.metadata ?? {}),
-    searchText(log.operationId, log.description) + offTimeWord((log.occurredAt ?? now).getTime(), now.getTime()),
+    logText({ operationId: log.operationId, reference, description: log.description }) +
+      offTimeWord((log.occurredAt ?? now).getTime(), now.getTime()),
     (log.occurredAt ?? now).toISOString(),
   ];
 }

@@ -24,7 +24,7 @@ const LIST = { example: null, optional: true, isArray: true, maxItems: 20 } as c
 export class LogFilterQuery {
   @StringField({
     description:
-      'Words and beginnings of words, all of which a log must have in its description or its operation’s id, without regard to accents and case.',
+      'Words and beginnings of words, all of which a log must have in its description, or in the id or the reference of its operation, without regard to accents and case.',
     example: null,
     maxLength: 200,
     optional: true,

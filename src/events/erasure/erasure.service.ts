@@ -62,7 +62,12 @@ export class ErasureService {
     const { count: cancelled, lanes } = await this.cancellations.cancelAll(act, events.ids, manager);
     if (isChanged || inputs + events.changed + cancelled > 0) {
       await this.repository.countErasure(caller, manager);
-      await this.record(act, operationId, { events: events.changed, deliveries_cancelled: cancelled }, manager);
+      await this.record(
+        act,
+        { id: operationId, reference },
+        { events: events.changed, deliveries_cancelled: cancelled },
+        manager,
+      );
     }
     return { operation: await this.operations.get(caller, operationId, manager), lanes };
   }
@@ -91,7 +96,7 @@ export class ErasureService {
 
   private async record(
     { caller, requestId }: { caller: TenantCaller; requestId: string },
-    operationId: string,
+    operation: { readonly id: string; readonly reference: string | null },
     metadata: Readonly<Record<string, number>>,
     manager: EntityManager,
   ): Promise<void> {
@@ -101,8 +106,9 @@ export class ErasureService {
       category: 'admin',
       action: 'operation.erased',
       status: 'succeeded',
-      description: describeErasure(caller.locale, operationId),
-      operationId,
+      description: describeErasure(caller.locale, operation.id),
+      operationId: operation.id,
+      reference: operation.reference,
       apiKeyId: caller.apiKeyId,
       requestId,
       actor: logActorOf(caller),
