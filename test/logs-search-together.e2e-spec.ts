@@ -11,7 +11,8 @@ const endpoints = named.endpoints.map((id) => encodeId('we', id));
 const keys = named.keys.map((id) => encodeId('key', id));
 
 /** What is asked by each filter, one value and several; of intervals their place among the logs, from 0 to 1. */
-const WORDS = ['ECHOUE', 'enc inv-1', 'seme kpodji', 'col_7', 'cœur OUIDAH', 'ile NOIX', 'encaissé', 'ussi', 'newer'];
+const WORDS = ['ECHOUE', 'enc inv-1', 'ile NOIX', 'newer'];
+const MORE_WORDS = ['seme kpodji', 'col_7', 'cœur OUIDAH', 'encaissé', 'ussi'];
 const FILTERS: Readonly<Record<string, readonly Query[]>> = {
   q: WORDS.map((q) => ({ q })),
   status: [{ status: 'failed' }, { status: ['succeeded', 'pending'] }],
@@ -84,6 +85,8 @@ describe('logs by several filters together', () => {
     for (const query of askedBy(name)) await expectFound(query);
   });
 
+  it.each(MORE_WORDS)('the words %s', async (q) => expectFound({ q }));
+
   it.each(pairs)('%s and %s', async (one, other) => {
     const both = askedBy(one).flatMap((a) => askedBy(other).map((b) => ({ ...a, ...b })));
     const found = both.filter((query) => logs.some((log) => passes(log, query)));
@@ -94,7 +97,7 @@ describe('logs by several filters together', () => {
 
   it.each(names.filter((name) => name !== 'q' && name !== 'interval'))('q, %s and an interval', async (name) => {
     for (const [index, query] of askedBy(name).entries()) {
-      for (const q of ['inv', 'echoue', 'col']) await expectFound({ q, ...query, ...intervals[index * 2]! });
+      for (const q of ['echoue', 'col']) await expectFound({ q, ...query, ...intervals[index * 2]! });
     }
   });
 
@@ -127,7 +130,7 @@ describe('logs by several filters together', () => {
     const at = (ms: number): string => new Date(ms).toISOString();
     const ofThen = logs.filter((log) => log.createdMs === createdMs);
     expect(ofThen).toHaveLength(4);
-    for (const q of ['inv', 'col', 'ile', undefined]) {
+    for (const q of ['inv', undefined]) {
       for (const [from, until] of [
         [createdMs, createdMs + 1],
         [createdMs - SPACING_MS, createdMs],
