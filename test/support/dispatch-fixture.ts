@@ -37,13 +37,16 @@ export class DispatchFixture {
   private dispatchers: Service[] = [];
   private processes: Boot[] = [];
 
-  private constructor() {}
+  private constructor(private readonly settings: NodeJS.ProcessEnv) {}
 
-  /** Registers the hooks of the file that uses it. Its process dispatches, unless `ROLE` says otherwise. */
-  static install(environment: NodeJS.ProcessEnv = {}): DispatchFixture {
-    const fixture = new DispatchFixture();
+  /**
+   * Registers the hooks of the file that uses it. Its process dispatches, unless `ROLE` says otherwise; other processes have
+   * the same settings.
+   */
+  static install({ ROLE = 'all', ...settings }: NodeJS.ProcessEnv = {}): DispatchFixture {
+    const fixture = new DispatchFixture(settings);
     beforeAll(async () => {
-      fixture.service = await startSending({ environment });
+      fixture.service = await startSending({ environment: { ...settings, ROLE } });
     });
     beforeEach(async () => {
       fixture.receiver = await Receiver.start();
@@ -76,7 +79,7 @@ export class DispatchFixture {
 
   /** Another process, which sends; it ends with the test. */
   readonly startDispatcher = async (): Promise<Service> => {
-    const dispatcher = await startSending({ environment: { DATA_DIR: this.service.config.dataDir } });
+    const dispatcher = await startSending({ environment: this.environment });
     this.dispatchers.push(dispatcher);
     return dispatcher;
   };
@@ -89,7 +92,7 @@ export class DispatchFixture {
   /** What another process of this service is started with, beside its role. */
   get environment(): NodeJS.ProcessEnv {
     const { dataDir, databaseUrl } = this.service.config;
-    return { ...SENDING, DATABASE_URL: databaseUrl!, DATA_DIR: dataDir };
+    return { ...SENDING, ...this.settings, DATABASE_URL: databaseUrl!, DATA_DIR: dataDir };
   }
 
   /** A dispatcher which may be killed; at the latest it is at the end of the test. */
@@ -122,12 +125,12 @@ export class DispatchFixture {
   readonly publish = (id: string, status = 'pending', by = this.key): Promise<PublishedEvent> =>
     publishNew(this.service, by, operationEvent(`collect.${status}`, id));
 
-  /** Events of the collects `col_0`, `col_1` …, in one request. */
-  readonly publishMany = (count: number): Promise<BatchAnswer> =>
+  /** Events of the collects `col_0`, `col_1` … from `col_<first>` on, in one request. */
+  readonly publishMany = (count: number, first = 0): Promise<BatchAnswer> =>
     publishBatch(
       this.service,
       this.key,
-      Array.from({ length: count }, (_, index) => operationEvent('collect.pending', `col_${index}`)),
+      Array.from({ length: count }, (_, index) => operationEvent('collect.pending', `col_${first + index}`)),
     );
 
   readonly readAll = <T extends { id: string }>(path: string): Promise<T[]> => readAll<T>(this.service, path, this.key);
