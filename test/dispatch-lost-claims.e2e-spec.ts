@@ -1,21 +1,21 @@
 import { jest } from '@jest/globals';
 import { LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import { workerDatabaseUrl } from './setup/database.js';
+import { DatabaseProxy } from './support/database-proxy.js';
 import { deliveryWhen, isEnded, makeEndpoint, startSending } from './support/deliveries.js';
-import { LosingProxy } from './support/losing-proxy.js';
 import { operationEvent, publishNew } from './support/publishing.js';
 import { Receiver } from './support/receiver.js';
 import { Service, until } from './support/service.js';
 
 describe('a claim whose answer is lost', () => {
-  let network: Awaited<ReturnType<typeof LosingProxy.start>>;
+  let network: DatabaseProxy;
   let service: Service;
   /** Reaches the database without the network between. It publishes, too: the dispatcher has to claim, as nothing is handed over to it. */
   let observer: Service;
   let receiver: Receiver;
   let key: string;
   beforeAll(async () => {
-    network = await LosingProxy.start(await workerDatabaseUrl(), 'claim_deliveries');
+    network = await DatabaseProxy.start(await workerDatabaseUrl(), 'claim_deliveries');
     [observer, receiver] = await Promise.all([Service.start(), Receiver.start()]);
     service = await startSending({ environment: { DATABASE_URL: network.url, DATA_DIR: observer.config.dataDir } });
     key = (await observer.makeAccount()).test.secretKey;
@@ -34,7 +34,7 @@ describe('a claim whose answer is lost', () => {
   const nothingInTheAir = () => until(async () => (await rows('SELECT FROM signalpost.claimed_batches')).length === 0);
 
   it('leaves nothing that its process, should it die, would be blamed for', async () => {
-    const lost = network.proxy.loseAnswerWith('col_lost');
+    const lost = network.loseAnswerWith('col_lost');
     await deliver('col_lost');
     await lost;
     await nothingInTheAir();
@@ -60,7 +60,7 @@ describe('a claim whose answer is lost', () => {
       await until(async () => (await isRunning(`wait_event_type = 'Lock'`)).length > 0);
       const [{ pid }] = (await isRunning(`wait_event_type = 'Lock'`)) as [{ pid: number }];
       const settle = jest.spyOn(service.app.get(LaneQueueRepository), 'settle');
-      network.proxy.cutAwaiting();
+      network.cutAwaiting();
       // What its number was first cleared with: it comes too early.
       await until(async () => settle.mock.results.length > 0);
       await settle.mock.results[0]!.value;

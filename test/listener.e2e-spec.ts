@@ -2,7 +2,7 @@ import pg from 'pg';
 import { createDataSource } from '../src/database/data-source.js';
 import { Listener } from '../src/database/listener.js';
 import { makeDatabase, testConfig } from './setup/database.js';
-import { startSilentProxy } from './support/silent-proxy.js';
+import { DatabaseProxy } from './support/database-proxy.js';
 
 describe('listener', () => {
   let url: string;
@@ -66,7 +66,7 @@ describe('listener', () => {
   });
 
   it('notices within 5 s that the other end vanished without a word', async () => {
-    const proxy = await startSilentProxy(url);
+    const proxy = await DatabaseProxy.start(url);
     const distant = new Listener(createDataSource(testConfig(proxy.url), proxy.url));
     await distant.onModuleInit();
     expect(distant.isConnected).toBe(true);

@@ -6,9 +6,9 @@ import { Database } from '../src/database/database.js';
 import { LogWriter } from '../src/logs/log-writer.js';
 import { MOST_LOGS_HELD, type RecordedRequest, RequestLogger } from '../src/logs/request-logger.js';
 import { makeDatabase } from './setup/database.js';
+import { DatabaseProxy } from './support/database-proxy.js';
 import { operationEvent } from './support/publishing.js';
 import { type MadeAccount, Service, until } from './support/service.js';
-import { startSilentProxy } from './support/silent-proxy.js';
 
 const TOGETHER = 100;
 const EXCESS = 2 * TOGETHER;
@@ -36,7 +36,7 @@ interface Answer {
 }
 
 describe('logs while the database is away', () => {
-  let proxy: Awaited<ReturnType<typeof startSilentProxy>>;
+  let proxy: DatabaseProxy;
   let service: Service;
   let origin: string;
   let logger: RequestLogger;
@@ -45,7 +45,7 @@ describe('logs while the database is away', () => {
   let account: MadeAccount;
   beforeAll(async () => {
     const url = await makeDatabase('absent', { migrated: true });
-    proxy = await startSilentProxy(url);
+    proxy = await DatabaseProxy.start(url);
     service = await Service.start({ environment: { DATABASE_URL: proxy.url } });
     origin = await service.app.getUrl();
     logger = service.app.get(RequestLogger, { strict: false });

@@ -4,19 +4,19 @@ import { createDataSource } from '../src/database/data-source.js';
 import { Database } from '../src/database/database.js';
 import { WatchedClient } from '../src/database/watched-client.js';
 import { makeDatabase, testConfig } from './setup/database.js';
-import { startSilentProxy } from './support/silent-proxy.js';
+import { DatabaseProxy } from './support/database-proxy.js';
 
 const STATEMENT_TIMEOUT_MS = 1_000;
 const TEST_LIMIT_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 describe('a database that falls silent without a word', () => {
-  let proxy: Awaited<ReturnType<typeof startSilentProxy>>;
+  let proxy: DatabaseProxy;
   let dataSource: DataSource;
   let database: Database;
   beforeAll(async () => {
     const url = await makeDatabase('silent', { migrated: false });
-    proxy = await startSilentProxy(url);
+    proxy = await DatabaseProxy.start(url);
     const config = testConfig(proxy.url, { DATABASE_STATEMENT_TIMEOUT_MS: String(STATEMENT_TIMEOUT_MS) });
     dataSource = await createDataSource(config, proxy.url).initialize();
     database = new Database(dataSource);
@@ -51,7 +51,8 @@ describe('a database that falls silent without a word', () => {
       await client.connect();
       const now = performance.now.bind(performance);
       try {
-        // Longer than the watch waits between two looks, the next of which sees the hour gone and no answer yet.
+        // The time that PostgreSQL itself takes: longer than between two looks of the watch, the next of which sees the hour
+        // gone and no answer yet.
         const busy = client.query('SELECT pg_sleep(1.5)');
         jest.spyOn(performance, 'now').mockImplementation(() => now() + HOUR_MS);
         await expect(busy).resolves.toMatchObject({ rowCount: 1 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { LosingProxy } from './support/losing-proxy.js';
+import { DatabaseProxy } from './support/database-proxy.js';
 
 /** ReadyForQuery, idle, behind a word of the answer. */
 const ANSWER = Buffer.from('lost Z\0\0\0\x05I', 'latin1');
@@ -21,8 +21,8 @@ describe('a network that loses the answers to one statement', () => {
       database.listen(0, '127.0.0.1');
       await once(database, 'listening');
       const url = `postgres://127.0.0.1:${(database.address() as AddressInfo).port}/any`;
-      const network = await LosingProxy.start(url, STATEMENT);
-      const lost = network.proxy.loseAnswerWith('lost');
+      const network = await DatabaseProxy.start(url, STATEMENT);
+      const lost = network.loseAnswerWith('lost');
 
       const client = connect(Number(new URL(network.url).port), '127.0.0.1');
       const ended = new Promise((resolve) => client.once('close', resolve));
