@@ -3,7 +3,7 @@ import { Database } from '../src/database/database.js';
 import { Fleet } from './support/fleet.js';
 import { publishNew } from './support/publishing.js';
 import { proveCrowd } from './support/stream-crowd.js';
-import { has, pending, range, StreamFixture } from './support/stream-fixture.js';
+import { administer, has, pending, range, StreamFixture } from './support/stream-fixture.js';
 
 describe('the one tail of a process', () => {
   const stream = StreamFixture.install();
@@ -56,4 +56,30 @@ describe('the one tail of a process', () => {
     expect(kills).toBe(1);
     expect(returns).toBeGreaterThanOrEqual(10);
   }, 60_000);
+
+  it('gives events, and ends within 5 s of the revocation, while notices cannot be heard', async () => {
+    const { id, key: by } = await stream.first.makeRestrictedKey(stream.key);
+    const reader = await stream.open({ by, on: stream.second });
+    // Connections that exist go on; none can be made, so the one for notices stays lost. Both processes get some that
+    // their scheduled work does not need.
+    const spare = [stream.first, stream.second].flatMap(({ dataSource }) =>
+      range(1, 6).map(() => dataSource.query('SELECT 1')),
+    );
+    await Promise.all(spare);
+    const allow = (isAllowed: boolean) =>
+      administer((client, database) => client.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS ${isAllowed}`));
+    await allow(false);
+    try {
+      await stream.cutListeners();
+      await publishNew(stream.first, stream.key, pending('col_deaf'));
+      await reader.until(() => reader.events.some(({ type }) => type === 'collect.pending'));
+      await stream.first.call('delete', `/v1/api-keys/${id}`, { key: stream.key }).expect(200);
+      const revokedAt = Date.now();
+      await reader.untilClosed();
+      expect(reader.ending?.code).toBe('api_key_revoked');
+      expect(Date.now() - revokedAt).toBeLessThan(5_000);
+    } finally {
+      await allow(true);
+    }
+  });
 });
