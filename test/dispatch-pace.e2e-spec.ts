@@ -5,6 +5,7 @@ import { DispatchFixture } from './support/dispatch-fixture.js';
 import { until } from './support/service.js';
 
 const EVENTS = 60;
+/** A receiver's own time for an answer. */
 const ANSWER_MS = 10;
 
 describe('a receiver in trouble', () => {

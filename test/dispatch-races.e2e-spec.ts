@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Database, type Statement } from '../src/database/database.js';
@@ -321,8 +322,8 @@ describe('dispatchers beside one another, and their deaths', () => {
 
   it('lose nothing, repeat nothing and leave nothing behind when one ends under load', async () => {
     await Promise.all([endpoint(), endpoint({ url: sending.receiver.url('/other') })]);
-    const slow = () => new Promise((resolve) => setTimeout(resolve, 20));
-    sending.receiver.answer = () => ({ after: slow() });
+    // The receiver's own time: so that deliveries are in the air whenever the first one is asked to end.
+    sending.receiver.answer = () => ({ after: pause(20) });
     const [first] = await Promise.all([startDispatcher(), startDispatcher()]);
     await publishMany(200);
     await sending.receiver.until((arrivals) => arrivals.length >= 50);

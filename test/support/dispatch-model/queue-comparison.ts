@@ -75,7 +75,7 @@ export class QueueComparison {
     return started;
   }
 
-  /** A moment later, by both clocks, which count milliseconds. */
+  /** A moment later, by both clocks, which count milliseconds: what is due now must be due before what follows. */
   async pass(): Promise<void> {
     this.nowMs += 10;
     await this.rows('SELECT pg_sleep(0.003)');
