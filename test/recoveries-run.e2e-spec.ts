@@ -108,7 +108,7 @@ describe('a recovery of a range of events', () => {
     expect(await finish(recovery)).toMatchObject({ status: 'done', total: 60, sent: 60 });
     const ids = (await recovered(made)).map(({ event_id: id }) => id);
     expect([ids.length, new Set(ids).size]).toEqual([60, 60]);
-  });
+  }, 40_000);
 
   it('is cancelled by a request, at once and for good', async () => {
     await publishMany(15);
