@@ -40,6 +40,7 @@ class World {
   /** What holds requests in the air, or the answer of a claim. */
   gate: Promise<unknown> = Promise.resolve();
   claimGate: Promise<unknown> = Promise.resolve();
+  parkGate: Promise<unknown> = Promise.resolve();
   private watchers: (() => void)[] = [];
 
   readonly queue = {
@@ -77,6 +78,7 @@ class World {
     park: async (): Promise<LaneId[]> => {
       if (!this.hasLease || this.owner === null) return [];
       this.owner = null;
+      await this.parkGate;
       return [LANE];
     },
   };
@@ -152,6 +154,14 @@ class World {
   }
 }
 
+class LateClock extends Clock {
+  lateMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.lateMs;
+  }
+}
+
 /** A promise that the test resolves. */
 function held(): { gate: Promise<void>; open: () => void } {
   let open: () => void = () => undefined;
@@ -195,6 +205,27 @@ describe('DispatchSession', () => {
     expect([world.errors, world.sent, session.inFlight]).toEqual([['deliver: no settings'], [], 1]);
     await world.until(() => world.settled.length === 1);
     expect(performance.now() - failedAtMs).toBeGreaterThan(900);
+  });
+
+  it('does not look for lanes again and again where the one that it finds is just being given back', async () => {
+    const clock = new LateClock();
+    const { gate, open } = held();
+    session = new DispatchSession(world.ports, clock, { concurrency: 1, laneConcurrency: 1 });
+    world.add(1);
+    await session.poll();
+    await world.until(() => world.attempts.length === 1);
+    while (session.inFlight > 0) await new Promise(setImmediate);
+    clock.lateMs = 60_000;
+    world.parkGate = gate;
+    const parking = session.poll();
+    while (world.owner !== null) await new Promise(setImmediate);
+    world.add(2);
+    await session.poll();
+    const before = world.looks;
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect(world.looks - before).toBeLessThan(3);
+    open();
+    await Promise.all([parking, world.until(() => world.attempts.length === 2)]);
   });
 
   it('touches nothing more after its end, and drops what was in the air', async () => {

@@ -201,15 +201,19 @@ export class DispatchSession {
   private async claimWhileUseful(): Promise<void> {
     await nextTurn();
     try {
-      for (;;) {
+      for (let hasLooked = false; ;) {
         const capacity = this.book.capacity();
         if (this.closing || capacity <= 0) return;
         const { claims, waitMs } = this.book.takeClaims(capacity, this.clock.monotonicMs());
         if (waitMs !== null) this.wakeIn(waitMs);
-        if (claims.length > 0) await this.claim(claims);
-        else if (this.mayFindMore)
+        const mustLook = claims.length === 0 && this.mayFindMore;
+        // What was found and cannot be claimed now, as a lane that is just being given back, would be found again at once.
+        if (hasLooked && mustLook) this.mayFindMore = false;
+        else if (mustLook)
           await this.findReady().catch((error: unknown) => this.ports.onError(error, 'look for lanes'));
+        else if (claims.length > 0) await this.claim(claims);
         else return;
+        hasLooked = mustLook;
       }
     } finally {
       this.claiming = null; // In the same turn as the last look: a poke after it must not be lost.
