@@ -1,7 +1,7 @@
 import { makeApiKey } from '../src/auth/api-key.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
 import { keyChecksum, makeAdminKey } from '../src/config/key-format.js';
-import { PUBLIC_KEY_REFUSALS } from '../src/logs/request-log.hook.js';
+import { PUBLIC_KEY_REFUSALS } from '../src/logs/sparing-logs.js';
 import { EVERY_ROUTE, pathTo, type Route } from './support/every-route.js';
 import { exchange } from './support/exchange.js';
 import { operationEvent, postBytes, publishNew } from './support/publishing.js';
@@ -203,7 +203,7 @@ describe('a request that is refused', () => {
     }
     const leftOut = async (): Promise<number> => {
       const metrics = await service.app.get(Metrics).registry.metrics();
-      return Number(/^signalpost_request_logs_left_out_total (\d+)$/m.exec(metrics)![1]);
+      return Number(/^signalpost_request_logs_left_out_total\{reason="public_key"\} (\d+)$/m.exec(metrics)![1]);
     };
     await until(async () => (await trail.left(requestId, 0)).length + (await leftOut()) >= sent);
     expect(await leftOut()).toBeGreaterThan(0);

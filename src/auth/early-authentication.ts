@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AppError } from '../common/app-error.js';
+import { hasClientLeft } from '../common/http/answered.js';
 import { hasBody, mayBodyBeRefused } from '../common/http/body-headers.js';
 import { isApiPath, pathOf } from '../common/http/request.js';
 import { sendProblem } from '../common/http/send-problem.js';
@@ -35,9 +36,14 @@ export class EarlyAuthentication implements OnModuleInit {
       return;
     }
     const pass = (credential: Credential): void => {
-      // A body can take its time, in which the key may end: then the guard judges it again.
-      if (!hasBody(request)) request.authenticated = credential;
-      done();
+      if (!hasBody(request)) {
+        request.authenticated = credential;
+        done();
+        return;
+      }
+      // A body can take its time, in which the key may end: then the guard judges it again. One that its client took
+      // along while the key was proved is not there any more, and its reader would wait for it for ever.
+      done(hasClientLeft(request) ? new AppError('malformed_request') : undefined);
     };
     const refuse = (error: Error): void => {
       // Whoever proved a key is answered as usual, and gets a log of the refusal.

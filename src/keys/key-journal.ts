@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Locale } from '../accounts/account.js';
 import type { TenantCaller } from '../auth/caller.js';
 import type { BrowserRefusal } from '../auth/refusal-hook.js';
+import { Clock } from '../common/clock.js';
 import { encodeId, NIL_ACCOUNT } from '../common/ids.js';
 import { maskText } from '../common/masked-text.js';
 import { describeKey, type DescribedKey } from '../logs/descriptions.js';
@@ -29,6 +30,7 @@ export class KeyJournal {
   constructor(
     private readonly logs: LogWriter,
     private readonly events: SystemEventsRepository,
+    private readonly clock: Clock,
   ) {}
 
   async created(action: KeyAction, key: ApiKeyRow, manager: EntityManager): Promise<void> {
@@ -56,36 +58,43 @@ export class KeyJournal {
     await this.publish('api_key.regenerated', action, secretKey, manager);
   }
 
-  /** A log for the account, or for the platform when the key is admin's; once an hour and key the event as well. */
-  async refusedInBrowser(refusal: BrowserRefusal, manager: EntityManager): Promise<void> {
+  /**
+   * For the account, or for the platform when the key is admin's. `leftOut`: how many such refusals of the key had no log
+   * since the last one that had.
+   */
+  logOfBrowserRefusal(refusal: BrowserRefusal, leftOut: number): NewLog {
     const { credential, requestId } = refusal;
     const origin = refusal.origin && maskText(refusal.origin);
-    const actor = actorOfCredential(credential, refusal.ip);
     const isAdmin = credential.kind === 'admin';
-    const log = newLog(isAdmin ? 'en' : credential.locale, {
-      action: 'refused_in_browser',
-      name: credential.name,
-      preview: isAdmin ? undefined : credential.preview,
-      origin,
-    });
-    await this.logs.write(
-      [
-        {
-          ...log,
-          accountId: isAdmin ? NIL_ACCOUNT : credential.accountId,
-          mode: isAdmin ? null : credential.mode,
-          status: 'failed',
-          apiKeyId: isAdmin ? undefined : credential.id,
-          requestId,
-          actor,
-          metadata: { origin },
-        },
-      ],
-      manager,
-    );
-    if (isAdmin) return;
+    return {
+      ...newLog(isAdmin ? 'en' : credential.locale, {
+        action: 'refused_in_browser',
+        name: credential.name,
+        preview: isAdmin ? undefined : credential.preview,
+        origin,
+      }),
+      accountId: isAdmin ? NIL_ACCOUNT : credential.accountId,
+      mode: isAdmin ? null : credential.mode,
+      status: 'failed',
+      apiKeyId: isAdmin ? undefined : credential.id,
+      requestId,
+      actor: actorOfCredential(credential, refusal.ip),
+      metadata: { origin, ...(leftOut > 0 && { left_out: leftOut }) },
+      occurredAt: this.clock.now(),
+    };
+  }
+
+  /** Writes the `log` of a refusal; once an hour and key of an account the event as well. */
+  async refusedInBrowser(
+    { credential, ...refusal }: BrowserRefusal,
+    log: NewLog,
+    manager: EntityManager,
+  ): Promise<void> {
+    await this.logs.write([log], manager);
+    if (credential.kind === 'admin') return;
     const { accountId, mode, id, preview } = credential;
-    const data = { ...mentionOf({ id, preview }, actor), origin };
+    const origin = refusal.origin && maskText(refusal.origin);
+    const data = { ...mentionOf({ id, preview }, actorOfCredential(credential, refusal.ip)), origin };
     await this.events.publishOncePerHour({ accountId, mode }, 'api_key.secret_key_exposed', data, manager);
   }
 

@@ -7,11 +7,12 @@ import { LogsRepository } from './logs.repository.js';
 import { LogsService } from './logs.service.js';
 import { RequestLogHook } from './request-log.hook.js';
 import { RequestLogger } from './request-logger.js';
+import { SparingLogs } from './sparing-logs.js';
 
 @Module({
   imports: [AuthModule],
   controllers: [LogsController],
-  providers: [LogSearch, LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook],
-  exports: [LogsService, LogWriter, RequestLogger],
+  providers: [LogSearch, LogsRepository, LogsService, LogWriter, RequestLogger, RequestLogHook, SparingLogs],
+  exports: [LogsService, LogWriter, RequestLogger, SparingLogs],
 })
 export class LogsModule {}

@@ -96,6 +96,22 @@ describe('RequestLogger', () => {
     expect(await dropped()).toBe(excess);
   });
 
+  it('drops none of an account for the flood of another, while the database is away', async () => {
+    const ofAccount = (requestId: string, accountId: string): RecordedRequest => {
+      const { caller, ...rest } = request(requestId);
+      return { ...rest, caller: { ...caller, accountId, mode: 'live', apiKeyId: NIL_ACCOUNT, adminKeyName: null } };
+    };
+    writer.trouble = new Error('away');
+    logger.record(ofAccount('before', 'quiet'));
+    for (let index = 0; index < MOST_LOGS_HELD * 3; index += 1) logger.record(ofAccount('flood', 'loud'));
+    logger.record(request('of the platform'));
+    await expect(logger.runOnce()).rejects.toThrow('away');
+    writer.trouble = null;
+    expect(await logger.runOnce()).toBe(MOST_LOGS_HELD);
+    expect(ids().filter((id) => id !== 'flood')).toEqual(['before', 'of the platform']);
+    expect(await dropped()).toBe(MOST_LOGS_HELD * 2 + 2);
+  });
+
   it('holds no more than twice the bound even when nobody writes', async () => {
     for (let index = 0; index < MOST_LOGS_HELD * 5; index += 1) logger.record(request(String(index)));
     expect(Number(await dropped())).toBeGreaterThanOrEqual(MOST_LOGS_HELD * 3);
@@ -157,6 +173,13 @@ describe('RequestLogger', () => {
     writer.trouble = null;
     expect(await logger.runOnce()).toBe(0);
     expect(await dropped()).toBe(2);
+  });
+
+  it('tells where a client had left, and how many refusals before had no log of their own', async () => {
+    logger.record(request('plain'));
+    logger.record({ ...request('left'), hasClientLeft: true, leftOut: 3 });
+    await logger.runOnce();
+    expect(writer.written.map(({ metadata }) => metadata)).toEqual([{}, { client_left: true, left_out: 3 }]);
   });
 
   it('writes what is left at shutdown', async () => {

@@ -8,6 +8,7 @@ import { Metrics } from '../common/metrics/metrics.js';
 import { RepeatedWarning } from '../common/repeated-warning.js';
 import { isMissingPartition, isRefusedValue } from '../database/sql-errors.js';
 import { describeRequest } from './descriptions.js';
+import { keepFairShares } from './fair-share.js';
 import { logActorOf } from './log.js';
 import { LogWriter, type NewLog } from './log-writer.js';
 
@@ -25,8 +26,13 @@ export interface RecordedRequest {
   readonly status: number;
   /** The problem's code, when the answer was one. */
   readonly code: string | null;
+  /** Until the answer was made. */
   readonly durationMs: number;
   readonly requestId: string;
+  /** No client was there any more to take the answer. */
+  readonly hasClientLeft?: boolean;
+  /** How many refusals of the key had no log of their own since the last one that had. */
+  readonly leftOut?: number;
 }
 
 const FLUSH_MS = 1_000;
@@ -44,8 +50,8 @@ class RefusedLogsError extends Error {
 
 /**
  * Request logs are gathered in memory and written in batches, off the requests' path. While the database is away, or has
- * no partition for them, they wait, up to a bound; then the oldest are dropped, and counted. So is one whose values the
- * database refuses, and that one alone.
+ * no partition for them, they wait, up to a bound; then the oldest of those accounts that hold the most are dropped, and
+ * counted. So is one whose values the database refuses, and that one alone.
  */
 @Injectable()
 export class RequestLogger implements OnApplicationShutdown {
@@ -70,7 +76,12 @@ export class RequestLogger implements OnApplicationShutdown {
 
   /** Returns at once. */
   record(request: RecordedRequest): void {
-    this.held.push(toNewLog(request, this.clock.now()));
+    this.hold(toNewLog(request, this.clock.now()));
+  }
+
+  /** A log that may wait like those of requests. Returns at once. */
+  hold(log: NewLog): void {
+    this.held.push(log);
     // Twice the bound is trimmed to it, so that a full buffer does not move all of itself for every request.
     if (this.held.length >= MOST_LOGS_HELD * 2) this.trim();
   }
@@ -142,13 +153,13 @@ export class RequestLogger implements OnApplicationShutdown {
   private trim(): void {
     const excess = this.held.length - MOST_LOGS_HELD;
     if (excess <= 0) return;
-    this.held.splice(0, excess);
+    this.held = keepFairShares(this.held, MOST_LOGS_HELD);
     this.dropped.inc(excess);
   }
 }
 
 function toNewLog(request: RecordedRequest, now: Date): NewLog {
-  const { caller, method, route, status, code, requestId } = request;
+  const { caller, method, route, status, code, requestId, hasClientLeft = false, leftOut = 0 } = request;
   return {
     accountId: caller.accountId ?? NIL_ACCOUNT,
     mode: caller.accountId === null ? null : caller.mode,
@@ -160,6 +171,7 @@ function toNewLog(request: RecordedRequest, now: Date): NewLog {
     requestId,
     actor: logActorOf(caller),
     http: { method, route, status, code, duration_ms: Math.round(request.durationMs) },
+    metadata: { ...(hasClientLeft && { client_left: true }), ...(leftOut > 0 && { left_out: leftOut }) },
     occurredAt: now,
   };
 }

@@ -5,6 +5,7 @@ import type { AppConfig } from '../../config/app-config.js';
 import { AppError } from '../app-error.js';
 import { parseQueryString } from '../input/query-string.js';
 import { BODY_LIMIT_BYTES } from './body.js';
+import { tellAnswers } from './answered.js';
 import { isUnsupportedBody } from './body-headers.js';
 import { allowOrigin, answerOptions } from './cross-origin.js';
 import { answerClientError, answerRouterError } from './framework-errors.js';
@@ -62,6 +63,7 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
       done(error as Error);
     }
   });
+  tellAnswers(instance);
   endSilentConnections(instance);
   readBodiesAsBuffers(instance);
   return new HttpAdapter(instance as never);

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AppError } from '../app-error.js';
 import { PROBLEM_MEDIA_TYPE, problemText } from '../problem.js';
+import { tellAnswered } from './answered.js';
 
 /**
  * Answers with a problem. As text, past Fastify's own way out, which would add a charset that this media type does not
@@ -17,5 +18,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     'content-length': Buffer.byteLength(text),
   });
   reply.hijack();
-  reply.raw.writeHead(error.status, reply.getHeaders() as OutgoingHttpHeaders).end(text);
+  reply.raw.writeHead(error.status, reply.getHeaders() as OutgoingHttpHeaders);
+  tellAnswered(request, reply);
+  reply.raw.end(text);
 }
