@@ -5,6 +5,7 @@ export class InitialSchema1793577600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     for (const file of [...SCHEMA_FILES, ...FUNCTION_FILES]) await queryRunner.query(readSql(file));
     await queryRunner.query(readSql('word-indexes.sql'));
+    await queryRunner.query(readSql('late-events-index.sql'));
     await queryRunner.query(readSql('producer-role.sql'));
   }
 

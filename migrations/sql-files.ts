@@ -20,6 +20,7 @@ export const SCHEMA_FILES = [
 export const FUNCTION_FILES = [
   'functions/search_words.sql',
   'functions/log_words.sql',
+  'functions/lateness_class.sql',
   'functions/read_ingest_snapshot.sql',
   'functions/publish_events.sql',
   'functions/publish_event.sql',

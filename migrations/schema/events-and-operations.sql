@@ -32,10 +32,6 @@ CREATE INDEX events_by_type
   ON signalpost.events (account_id, mode, type, coalesce(operation_kind, ''), coalesce(operation_status, ''), id)
   WHERE type IS NOT NULL;
 CREATE INDEX events_by_reference ON signalpost.events (account_id, mode, reference, id) WHERE reference IS NOT NULL;
--- Events accepted more than ten minutes after they happened. All others lie, by their ids, within ten minutes of
--- `occurred_at`, so that a bound on that is one on ids.
-CREATE INDEX events_late ON signalpost.events (account_id, mode, id)
-  WHERE occurred_at < to_timestamp(('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0 - 600);
 CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id) WHERE operation_id IS NOT NULL;
 -- The predicate, true of every row, keeps look-ups by id away from it; see pending_deliveries_due.
 CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id) WHERE sequence IS NOT NULL;

@@ -1,4 +1,5 @@
 import type { EventCondition } from './event-filters.js';
+import { IS_LATE, LATENESS } from './lateness.js';
 
 /** The values that statements on events are given by name. */
 export type EventValue =
@@ -21,6 +22,9 @@ export type EventValue =
   | 'occurredBefore'
   | 'deliveryStatuses'
   | 'nearOccurred'
+  | 'latenesses'
+  | 'lateFrom'
+  | 'lateUntil'
   | 'question';
 
 export type Placeholder = (value: EventValue) => string;
@@ -154,18 +158,20 @@ export const BY_TYPE: EventScan = {
   share: '(SELECT greatest(count(*), 1) FROM traits)',
 };
 
-/** The predicate of the index events_late, word for word. */
-const IS_LATE = `e.occurred_at < to_timestamp(('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint / 1000.0 - 600)`;
-
 /**
  * What happened before a time: what was accepted by ten minutes after it (`nearOccurred`), and of the rest what came
- * late. Index: primary key, events_late.
+ * late, by how late it came: so only what was accepted within as much again is met in vain. Index: primary key,
+ * events_late.
  */
 export const BY_TIME: EventScan = {
   name: 'time',
   covers: [],
   branches: (p) => [
     { wanted: '(SELECT) AS wanted', where: `e.id < ${p('nearOccurred')}` },
-    { wanted: '(SELECT) AS wanted', where: `e.id >= ${p('nearOccurred')} AND ${IS_LATE}` },
+    {
+      wanted: `unnest(${p('latenesses')}::integer[], ${p('lateFrom')}::uuid[], ${p('lateUntil')}::uuid[])
+        AS wanted (lateness, from_id, until_id)`,
+      where: `e.id >= wanted.from_id AND e.id < wanted.until_id AND ${LATENESS} = wanted.lateness AND ${IS_LATE}`,
+    },
   ],
 };

@@ -24,6 +24,7 @@ import { deliveryPartsOf } from './delivered-events.js';
 import { conditionsOf, type EventCondition, type EventFilters, filterValues } from './event-filters.js';
 import * as scans from './event-scans.js';
 import * as statements from './event-statements.js';
+import { occurredRanges } from './lateness.js';
 
 /** The body of an event, byte for byte as it was stored, signed and sent. */
 export interface EventBody {
@@ -235,10 +236,9 @@ function rangeOf({ from, until, occurredAfter }: EventFilters, page: Page): KeyR
 }
 
 function valuesOf({ accountId, mode }: Tenant, filters: EventFilters): EventValues {
-  const { occurredBefore } = filters;
   return {
     ...{ accountId, mode, from: null, until: null, limit: null, offset: null, question: null },
     ...filterValues(filters),
-    nearOccurred: occurredBefore === null ? null : firstUuidAt(Date.parse(occurredBefore) + FUTURE_MS),
+    ...occurredRanges(filters.occurredAfter, filters.occurredBefore),
   };
 }

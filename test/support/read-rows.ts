@@ -3,6 +3,8 @@ import type { Database, Statement } from '../../src/database/database.js';
 
 interface PlanNode {
   readonly 'Node Type': string;
+  readonly 'Index Cond'?: string;
+  readonly Filter?: string;
   readonly 'Actual Rows': number;
   readonly 'Actual Loops': number;
   readonly 'Rows Removed by Filter'?: number;
@@ -19,6 +21,8 @@ export class ReadRows {
   gathered = 0;
   pages = 0;
   readonly nodeTypes = new Set<string>();
+  readonly indexConditions = new Set<string>();
+  readonly filters = new Set<string>();
 
   constructor(private readonly runner: QueryRunner) {}
 
@@ -45,6 +49,8 @@ export class ReadRows {
 
   private add(node: PlanNode): void {
     this.nodeTypes.add(node['Node Type']);
+    if (node['Index Cond'] !== undefined) this.indexConditions.add(node['Index Cond']);
+    if (node.Filter !== undefined) this.filters.add(node.Filter);
     if (/(Seq|Index|Index Only|Bitmap Heap) Scan$/.test(node['Node Type'])) {
       const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
       this.count += (node['Actual Rows'] + removed) * node['Actual Loops'];
