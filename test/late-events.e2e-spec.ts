@@ -12,7 +12,6 @@ import { type MadeAccount, Service } from './support/service.js';
 interface MadeEvent {
   readonly uuid: string;
   readonly id: string;
-  readonly acceptedMs: number;
   readonly occurredMs: number;
 }
 
@@ -85,7 +84,7 @@ describe('events that came late', () => {
   async function insert(made: readonly (readonly [acceptedMs: number, latenessMs: number])[]): Promise<MadeEvent[]> {
     const events = made.map(([acceptedMs, latenessMs], n): MadeEvent => {
       const uuid = newUuid(acceptedMs, n % 4_096);
-      return { uuid, id: encodeId('evt', uuid), acceptedMs, occurredMs: acceptedMs - latenessMs };
+      return { uuid, id: encodeId('evt', uuid), occurredMs: acceptedMs - latenessMs };
     });
     await runner.query(
       `INSERT INTO signalpost.events (account_id, mode, id, sequence, type, source, occurred_at, body)
