@@ -4,6 +4,7 @@ import { decodeId, encodeId } from '../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
+import { Inbox } from '../src/events/inbox.js';
 import { RequestLogger } from '../src/logs/request-logger.js';
 import { isEnded, listDeliveries, makeEndpoint, readDelivery, startSending } from './support/deliveries.js';
 import {
@@ -190,6 +191,42 @@ describe('erasing an operation', () => {
     expect(refused!.input).toMatchObject({ type: 'no.such', operation: { id: 'col_1', amount: 1000 } });
     const waited = (await readAll<PublishedEvent>(service, '/v1/events', key)).at(-1)!;
     expect(waited).toMatchObject({ type: 'collect.succeeded', data: {}, operation: { customer: null, metadata: {} } });
+  });
+
+  it('takes the customer out of the causes that name them, in the operation, its events and the inbox', async () => {
+    const cause = { code: 'unknown_payer', description: 'Payer ZEBULON Quartzmann, 99 88 77 66, is not known' };
+    const covered = { code: 'unknown_payer', description: 'Payer ****, ****, is not known' };
+    const events = [
+      await publishNew(service, key, personalEvent('pending', 'col_1')),
+      await publishNew(service, key, operationEvent('collect.failed', 'col_1', { operation: { cause } })),
+      // Of another customer, named by a cause that comes with the next.
+      await publishNew(
+        service,
+        key,
+        operationEvent('collect.failed', 'col_1', { operation: { cause, customer: CANARY.operation.customer } }),
+      ),
+    ];
+    const wrong = { cause: { description: 'Xanthippe VOSS (11-33-55-77) refused' }, kind: 'payment' };
+    const { operation: refused } = operationEvent('collect.failed', 'col_1', { operation: wrong });
+    await rows('SELECT signalpost.publish_event($1, $2, $3, $4)', [
+      account.id,
+      'test',
+      'collect.failed',
+      JSON.stringify(refused),
+    ]);
+    await service.app.get(Inbox, { strict: false }).runOnce();
+    expect(await operation('col_1')).toMatchObject({ cause });
+
+    const { body } = await erase('col_1').expect(200);
+    expect(body).toMatchObject({ cause: covered, customer: null });
+    const causes = await Promise.all(events.map(async (event) => JSON.parse(await textOf(event)).operation.cause));
+    expect(causes).toEqual([null, covered, covered]);
+    const [left] = await rows<{ input: object }>('SELECT input FROM signalpost.event_inbox WHERE account_id = $1', [
+      decodeId('acct', account.id),
+    ]);
+    expect(left!.input).toMatchObject({ operation: { id: 'col_1', cause: { description: '**** (****) refused' } } });
+    const again = await erase('col_1').expect(200);
+    expect([again.body, (await erasures()).length]).toEqual([body, 1]);
   });
 
   it('is told once, with the person who did it, and does no harm when repeated', async () => {

@@ -35,12 +35,14 @@ export interface StringFieldOptions extends FieldOptions<string> {
   /** What to use instead, said when `pattern` does not match. */
   patternMessage?: string;
   format?: string;
+  /** Refused where a card number or a key is in it: text that cannot be covered, since it is asked for by. */
+  withoutSecrets?: boolean;
 }
 
 export function StringField(options: StringFieldOptions): PropertyDecorator {
-  const { minLength = 1, maxLength = 500, pattern, patternMessage } = options;
+  const { minLength = 1, maxLength = 500, pattern, patternMessage, withoutSecrets = false } = options;
   return field(options, {
-    check: checks.stringCheck({ minLength, maxLength, pattern, patternMessage }),
+    check: checks.stringCheck({ minLength, maxLength, pattern, patternMessage, withoutSecrets }),
     schema: { type: 'string', minLength, maxLength, pattern: pattern?.source, format: options.format },
   });
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { maskJson, maskText } from './masked-text.js';
 
 describe('maskText', () => {
@@ -17,6 +18,9 @@ describe('maskText', () => {
     ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_****'],
     ['ct_AABqfLxAY29sXzE.Kq3vN0t6mZ2bX8cR1yW5hJ7uLp4sD9fG', 'ct_****'],
     ['Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', 'Bearer eyJ****'],
+    ['MY_sk_live_abcdefghijkl0123456789ABCDEFGHIJ012345', 'MY_sk_live_****'],
+    ['mysk_live_abcdefghijkl0123456789ABCDEFGHIJ012345', 'mysk_live_****'],
+    ['KEYak_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL', 'KEYak_****'],
   ])('covers %s', (text, masked) => {
     expect(maskText(text)).toBe(masked);
   });
@@ -32,6 +36,8 @@ describe('maskText', () => {
     '0198c0de-0000-7000-8000-000000000001',
     'pk_test_abcdefghijkl0123456789ABCDEFGHIJ012345',
     'make_up whsec_ eyJ',
+    'task_live_notifications_enabled',
+    'break_the_ice_with_somebody_else',
   ])('leaves %s', (text) => {
     expect(maskText(text)).toBe(text);
   });
@@ -45,6 +51,16 @@ describe('maskText', () => {
   });
 });
 
+describe('the sample fortnight', () => {
+  it('has nothing that is taken for a card or a key', () => {
+    const text = readFileSync(new URL('../../examples/operations-sample.ndjson', import.meta.url), 'utf8');
+    for (const line of text.trim().split('\n')) {
+      expect(maskText(line)).toBe(line);
+      expect(maskJson(JSON.parse(line))).toEqual(JSON.parse(line));
+    }
+  });
+});
+
 describe('maskJson', () => {
   it('covers texts, numbers and names at any depth, and leaves the rest as it is', () => {
     expect(maskJson({ a: [4111111111111111, { '4111111111111111': 'x' }], b: null, c: 2500, d: true })).toEqual({
@@ -52,6 +68,16 @@ describe('maskJson', () => {
       b: null,
       c: 2500,
       d: true,
+    });
+  });
+
+  it('keeps every value where names are the same once they are covered', () => {
+    const named = { '4111111111111111': 1, '4222222222222111': 0, '****1111 (2)': 2, '4111 1111 1111 1111': 3 };
+    expect(maskJson(named)).toEqual({
+      '****1111': 1,
+      '4222222222222111': 0,
+      '****1111 (2)': 2,
+      '****1111 (3)': 3,
     });
   });
 });

@@ -42,20 +42,29 @@ export class Problem {
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** Names and values of the caller's own can stand in what is told, and problems end up in logs and in chats: masked. */
-export function toProblem(error: AppError, requestId: string): Problem {
+/** What an error tells. Names and values of the caller's own can stand in it, and it ends up in logs and chats: masked. */
+export function toldOf(error: AppError): Pick<Problem, 'code' | 'detail' | 'errors'> {
   return {
-    type: `/docs/errors#${error.code}`,
-    title: error.title,
-    status: error.status,
-    detail: maskText(error.detail),
     code: error.code,
-    request_id: requestId,
+    detail: maskText(error.detail),
     errors: error.errors.map(({ field, code, message }) => ({
       field: maskText(field),
       code,
       message: maskText(message),
     })),
+  };
+}
+
+export function toProblem(error: AppError, requestId: string): Problem {
+  const { code, detail, errors } = toldOf(error);
+  return {
+    type: `/docs/errors#${code}`,
+    title: error.title,
+    status: error.status,
+    detail,
+    code,
+    request_id: requestId,
+    errors,
   };
 }
 

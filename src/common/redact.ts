@@ -4,7 +4,7 @@ const SECRET_FIELD =
   /authorization|cookie|password|passwd|secret|token|pepper|credential|(?:^|[._-])key$|[a-z]Key$|^pass$|keys$|signature/i;
 /** What `maskText` leaves to callers, but no line of ours needs: public keys, bearer values, passwords in URLs. */
 const SECRET_SHAPES: readonly [RegExp, string][] = [
-  [/\b(pk_(?:test|live)_)[0-9A-Za-z]{8,}/g, '$1****'],
+  [/(?<![0-9A-Za-z])(pk_(?:test|live)_)[0-9A-Za-z]{8,}/g, '$1****'],
   [/\b(Bearer\s+)[^\s",;]+/gi, '$1****'],
   [/(:\/\/[^\s:/@]*:)[^\s/@]+@/g, '$1****@'],
 ];

@@ -74,11 +74,15 @@ function wordsOf(text: string): readonly string[] {
   return folded.match(NOT_ASCII.test(folded) ? WORDS : ASCII_WORDS) ?? [];
 }
 
-/** Without regard to accents, case and compatible forms; amounts lose the signs that group their digits. */
+/** Amounts lose the signs that group their digits. */
 function fold(text: string): string {
-  const joined = MAY_BE_GROUPED.test(text) ? text.replace(GROUPED_DIGITS, '') : text;
-  if (!NOT_ASCII.test(joined)) return joined.toLowerCase();
-  return joined
+  return foldLetters(MAY_BE_GROUPED.test(text) ? text.replace(GROUPED_DIGITS, '') : text);
+}
+
+/** `text` without regard to accents, case and compatible forms. */
+export function foldLetters(text: string): string {
+  if (!NOT_ASCII.test(text)) return text.toLowerCase();
+  return text
     .normalize('NFKD')
     .toLowerCase()
     .replace(MARKS, '')

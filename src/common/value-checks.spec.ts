@@ -1,4 +1,4 @@
-import { textCheck } from './value-checks.js';
+import { stringCheck, textCheck } from './value-checks.js';
 
 describe('text for people', () => {
   const limits = { minLength: 1, maxLength: 20 };
@@ -33,5 +33,17 @@ describe('text for people', () => {
 
   it('may be empty where it need not be there', () => {
     expect(textCheck({ minLength: 0, maxLength: 20, lines: 'many' })('')).toBeNull();
+  });
+});
+
+describe('a name that is shown and asked for by', () => {
+  const check = stringCheck({ minLength: 1, maxLength: 100, withoutSecrets: true });
+
+  it.each(['collect.reminder_sent', 'note.2026-11-02', 'pk_test', '4111111111111112'])('may be %s', (name) => {
+    expect(check(name)).toBeNull();
+  });
+
+  it.each(['4111111111111111', 'note:4111-1111-1111-1111', `sk_live_${'a1'.repeat(24)}`])('is not %s', (name) => {
+    expect(check(name)).toMatchObject({ code: 'holds_secret' });
   });
 });

@@ -1,5 +1,6 @@
 import { tryDecodeId, type IdPrefix } from './ids.js';
 import { isPlainObject, type Problem } from './field-rule.js';
+import { maskText } from './masked-text.js';
 import { parseTime } from './time.js';
 
 type Check = (value: unknown) => Problem | null;
@@ -16,10 +17,17 @@ export interface StringLimits {
   readonly pattern?: RegExp;
   /** Said when `pattern` does not match: what to use instead. */
   readonly patternMessage?: string;
+  readonly withoutSecrets?: boolean;
 }
 
 /** Lengths count characters (code points). */
-export function stringCheck({ minLength, maxLength, pattern, patternMessage }: StringLimits): Check {
+export function stringCheck({
+  minLength,
+  maxLength,
+  pattern,
+  patternMessage,
+  withoutSecrets = false,
+}: StringLimits): Check {
   return (value) => {
     if (typeof value !== 'string') return wrongType('a string');
     if (UNSTORABLE.test(value)) {
@@ -33,6 +41,12 @@ export function stringCheck({ minLength, maxLength, pattern, patternMessage }: S
     if (length > maxLength) return { code: 'too_long', message: `Use at most ${maxLength} characters.` };
     if (pattern !== undefined && !pattern.test(value)) {
       return { code: 'invalid_format', message: patternMessage ?? `Use text that matches ${pattern.source}.` };
+    }
+    if (withoutSecrets && maskText(value) !== value) {
+      return {
+        code: 'holds_secret',
+        message: 'Leave out what looks like a card number or a key: this is shown to people.',
+      };
     }
     return null;
   };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { encodeId, newUuid, typeIdTail, typeIdTime, uuidTime } from '../common/ids.js';
-import { eraseEventBody, referenceIn, renderEventBody, type EventBodyInput } from './event-body.js';
+import { coverCause, eraseEventBody, referenceIn, renderEventBody, type EventBodyInput } from './event-body.js';
 import type { OperationState } from './operation-state.js';
 
 const NOW = Date.parse('2026-11-02T21:25:52.418Z');
@@ -109,10 +109,12 @@ describe("an event's body", () => {
           const customer = { name, email: externalId, phone: name };
           const changed = { ...snapshot, reference: name, cause, amount, customer, metadata: data };
           const operation = { snapshot: changed, previousStatus: name, stale: true };
-          const erased = { ...operation, snapshot: { ...changed, customer: null, metadata: {} } };
+          const covered = coverCause(cause, [customer]);
+          const erased = { ...operation, snapshot: { ...changed, customer: null, cause: covered, metadata: {} } };
           const expected = assemble({ ...input, externalId, operation: erased, data: {} });
-          expect(eraseEventBody(assemble({ ...input, externalId, operation, data }))).toBe(expected);
-          expect(eraseEventBody(expected)).toBe(expected);
+          const body = assemble({ ...input, externalId, operation, data });
+          expect(eraseEventBody(body)).toEqual({ body: expected, customer });
+          expect(eraseEventBody(expected)).toEqual({ body: expected, customer: null });
         },
       ),
     );
@@ -137,7 +139,7 @@ describe("an event's body", () => {
         const operation = { snapshot: changed, previousStatus: name, stale: true };
         const body = assemble({ ...input, externalId, operation, data });
         expect(referenceIn(body)).toBe(given);
-        expect(referenceIn(eraseEventBody(body))).toBe(given);
+        expect(referenceIn(eraseEventBody(body).body)).toBe(given);
       }),
     );
   });
@@ -148,8 +150,18 @@ describe("an event's body", () => {
     expect(referenceIn('')).toBeNull();
   });
 
+  it('erased names nobody in its cause: neither its own customer nor those of the operation', () => {
+    const cause = { code: 'late', description: 'Adjoua owes Zebulon, 71 51 07 58' };
+    const changed = { ...snapshot, cause, customer: { name: 'Adjoua N.', email: null, phone: '+22971510758' } };
+    const body = assemble({ ...input, operation: { snapshot: changed, previousStatus: null, stale: false } });
+    const known = [{ name: 'Zebulon Q.', email: null, phone: null }];
+    expect(JSON.parse(eraseEventBody(body, known).body)).toMatchObject({
+      operation: { cause: { code: 'late', description: '**** owes ****, ****' } },
+    });
+  });
+
   it('of a system event has nothing to erase', () => {
     const body = assemble({ ...input, operation: null });
-    expect(eraseEventBody(body)).toBe(body);
+    expect(eraseEventBody(body)).toEqual({ body, customer: null });
   });
 });

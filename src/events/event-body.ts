@@ -1,6 +1,7 @@
 import { encodeId } from '../common/ids.js';
 import type { Mode } from '../auth/caller.js';
-import type { OperationState } from './operation-state.js';
+import { coverPersons } from '../common/covered-persons.js';
+import type { Cause, Customer, OperationState } from './operation-state.js';
 
 /** The parts of an event's body that are known before its id, sequence and time are given; see publish_events.sql. */
 export interface EventBodyParts {
@@ -34,17 +35,36 @@ export function renderEventBody(input: EventBodyInput): EventBodyParts {
 
 const BEFORE_OPERATION = ',"operation":';
 
+export interface ErasedBody {
+  readonly body: string;
+  /** Who was in it. */
+  readonly customer: Customer | null;
+}
+
 /**
- * The stored bytes of an event without what is personal in them: `customer` null, `metadata` and `data` empty, as a
- * rendering of that would be, and every other byte as it was. An event without an operation stays as it is.
+ * The stored bytes of an event without what is personal in them: `customer` null, `metadata` and `data` empty, it and
+ * the `customers` covered where the cause names them, as a rendering of that would be, and every other byte as it was.
+ * An event without an operation stays as it is.
  */
-export function eraseEventBody(body: string): string {
+export function eraseEventBody(body: string, customers: readonly Customer[] = []): ErasedBody {
   // A quotation mark inside a text is escaped, so the first match is the event's own key.
   const head = body.slice(0, body.indexOf(BEFORE_OPERATION));
-  const { operation } = JSON.parse(body) as { operation: object | null };
-  if (operation === null) return body;
-  const erased = JSON.stringify({ ...operation, customer: null, metadata: {} });
-  return `${head}${BEFORE_OPERATION}${erased},"data":{}}`;
+  const { operation } = JSON.parse(body) as { operation: Pick<OperationState, 'customer' | 'cause'> | null };
+  if (operation === null) return { body, customer: null };
+  const { customer } = operation;
+  const cause = coverCause(operation.cause, [customer, ...customers]);
+  const erased = JSON.stringify({ ...operation, customer: null, cause, metadata: {} });
+  return { body: `${head}${BEFORE_OPERATION}${erased},"data":{}}`, customer };
+}
+
+/** A cause without those whom it names. */
+export function coverCause(cause: Cause | null, customers: readonly (Customer | null)[]): Cause | null {
+  if (cause === null) return null;
+  const { code, description } = cause;
+  return {
+    code: code === null ? null : coverPersons(code, customers),
+    description: description === null ? null : coverPersons(description, customers),
+  };
 }
 
 const REFERENCE = /,"reference":("(?:[^"\\]|\\.)*"|null)/g;

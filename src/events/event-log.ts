@@ -22,7 +22,11 @@ const LOG_STATUSES: Readonly<Record<string, LogStatus>> = {
 
 /** `nowMs`: when it is written. */
 export function eventLog({ event, applied, occurredAtMs }: PlannedEvent, nowMs: number): EventLog {
-  const operation = applied && { stale: applied.stale, ...applied.snapshot };
+  const operation = applied && {
+    ...applied.snapshot,
+    stale: applied.stale,
+    customers: [applied.snapshot.customer, applied.state.customer],
+  };
   const description =
     operation !== null && OPERATION_TYPES.has(event.type)
       ? describeOperationEvent(event.locale, operation)

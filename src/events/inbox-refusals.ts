@@ -4,6 +4,8 @@ import { AccountDirectory } from '../accounts/account-directory.js';
 import type { AppError } from '../common/app-error.js';
 import { isPlainObject } from '../common/field-rule.js';
 import { DEFAULT_JSON_LIMITS, readJson } from '../common/input/json-gate.js';
+import { maskText } from '../common/masked-text.js';
+import { toldOf } from '../common/problem.js';
 import { describeRefusedEvent } from '../logs/descriptions.js';
 import { LogWriter, type NewLog } from '../logs/log-writer.js';
 import { InboxRepository, type InboxEvent } from './inbox.repository.js';
@@ -28,9 +30,7 @@ export class InboxRefusals {
 
   async keep(refused: readonly RefusedRow[], manager: EntityManager): Promise<void> {
     if (refused.length === 0) return;
-    const errors = refused.map(({ row, error: { code, detail, errors: fields } }) => {
-      return { position: row.position, code, detail, errors: fields };
-    });
+    const errors = refused.map(({ row, error }) => ({ position: row.position, ...toldOf(error) }));
     await this.repository.markRefused(errors, manager);
     const logs: NewLog[] = [];
     for (const one of refused) {
@@ -62,8 +62,8 @@ export class InboxRefusals {
       metadata: {
         source: row.source,
         position: row.position,
-        external_id: externalId,
-        error: { code: error.code, detail: error.detail, errors: error.errors },
+        external_id: externalId === null ? null : maskText(externalId),
+        error: toldOf(error),
       },
     };
   }

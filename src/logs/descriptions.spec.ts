@@ -59,6 +59,19 @@ describe('descriptions of operations', () => {
     expect(sentence).not.toContain('\n');
   });
 
+  it('covers whom a cause names: the customer, before and after the event, and who else is told by a number', () => {
+    const sentence = sentences.describeOperationEvent('en', {
+      ...OPERATION,
+      status: 'failed',
+      cause: { code: 'not_22971510758', description: 'Payer 33612345678: KPODO Séverine, once Adjoua, 71 51 07 58.' },
+      customers: [
+        { name: 'Séverine Kpodo', email: null, phone: null },
+        { name: 'Adjoua N.', email: null, phone: '+22971510758' },
+      ],
+    });
+    expect(sentence).toMatch(/: Payer \*{4}: \*{4}, once \*{4}, \*{4} \(not_\*{4}\)$/);
+  });
+
   it('names types of the platform and of the system', () => {
     expectBoth(
       (l) => sentences.describeCustomEvent(l, 'payout.sent', null),

@@ -1,4 +1,5 @@
 import type { Locale } from '../accounts/account.js';
+import { coverPersons, type Person } from '../common/covered-persons.js';
 import type {
   AccountAction,
   AttemptErrorCode,
@@ -32,6 +33,8 @@ export interface DescribedOperation {
   readonly cause: { readonly code: string | null; readonly description: string | null } | null;
   /** Reported after a later state was known. */
   readonly stale?: boolean;
+  /** Who must not be told of, though the cause may name them. */
+  readonly customers?: readonly (Person | null)[];
 }
 
 /** A built-in event: "Payment INV-2026-1071 of 2,500 XAF succeeded". */
@@ -71,9 +74,9 @@ function subjectOf(locale: Locale, { kind, reference, id, amount, currency }: De
   return amount === null || currency === null ? name : templates.ofAmount(name, showAmount(locale, amount, currency));
 }
 
-function causeOf(templates: Templates, { cause }: DescribedOperation): string {
-  const text = cause?.description ? showClause(cause.description) : '';
-  const code = cause?.code ? showText(cause.code) : '';
+function causeOf(templates: Templates, { cause, customers = [] }: DescribedOperation): string {
+  const text = cause?.description ? showClause(coverPersons(cause.description, customers)) : '';
+  const code = cause?.code ? showText(coverPersons(cause.code, customers)) : '';
   if (text === '' && code === '') return '';
   return `${templates.colon}${text === '' ? code : code === '' ? text : `${text} (${code})`}`;
 }

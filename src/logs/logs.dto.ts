@@ -87,11 +87,12 @@ export class LogsExportQuery extends LogFilterQuery {
 /** A log that the account writes itself. */
 export class CreateLogBody {
   @StringField({
-    description: 'A short name of what was done, for filters.',
+    description: 'A short name of what was done, for filters. One that looks like a card number or a key is refused.',
     example: 'collect.reminder_sent',
     maxLength: 100,
     pattern: ACTION,
     patternMessage: 'Use letters, digits, dots, colons, hyphens and underscores.',
+    withoutSecrets: true,
   })
   action!: string;
 
@@ -107,7 +108,7 @@ export class CreateLogBody {
   description!: string;
 
   @StringField({
-    description: 'The operation that it is about; it need not exist here.',
+    description: 'The operation that it is about; it need not exist here. Kept as given: it joins the two.',
     example: 'col_93d8',
     maxLength: 128,
     pattern: OPERATION_ID,

@@ -21,6 +21,15 @@ describe('an input of an erased operation', () => {
     expect(eraseInput(JSON.stringify(input), 'col_1')).toBe(JSON.stringify({ type: 'collect.failed', operation }));
   });
 
+  it('names neither its customer nor the operation’s in its cause, which loses fields that no input has', () => {
+    const cause = { code: 'late', description: 'Adjoua owes Zebulon', payer: 'Adjoua' };
+    const text = JSON.stringify({ operation: { ...operation, ...personal, cause } });
+    const erased = { ...operation, cause: { code: 'late', description: '**** owes ****' } };
+    expect(eraseInput(text, 'col_1', { name: 'Zebulon Q.', email: null, phone: null })).toBe(
+      JSON.stringify({ operation: erased }),
+    );
+  });
+
   it('is found however its id is written', () => {
     const input = JSON.stringify({ operation: { ...operation, ...personal } }).replace('col_1', '\\u0063ol_1');
     expect(eraseInput(input, 'col_1')).toBe(JSON.stringify({ operation }));

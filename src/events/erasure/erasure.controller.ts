@@ -29,8 +29,8 @@ export class ErasureController {
     summary: "Erase an operation's personal data",
     description:
       'For good, in the operation and in every event of it: `customer` becomes null, `metadata` and `data` become ' +
-      '`{}`, and `q` no longer finds them by the customer. All else stays: amounts, reference, cause, `version`, times, ' +
-      'statistics. Reads, streams, repeats of a publish and deliveries sent later give the erased events, whose bytes, ' +
+      '`{}`, and `q` no longer finds them by the customer. In a `cause`, the customer’s name, e-mail address and ' +
+      'telephone number are covered. All else stays: amounts, reference, `version`, times, statistics. Reads, streams, repeats of a publish and deliveries sent later give the erased events, whose bytes, ' +
       'and so signatures, are others than those sent before. Deliveries that are pending end as `cancelled`, ' +
       '`cancelled_by_user`; a request that is under way cannot be called back and is recorded when it ends. Events ' +
       'that were refused, or wait, in the inbox are erased too. What is published afterwards is new data and stays. ' +

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../../auth/caller.js';
 import { Database, type Statement } from '../../database/database.js';
+import type { Cause } from '../operation-state.js';
 
 /** An event as far as erasing it reads and writes. */
 export interface ErasableEvent {
@@ -37,9 +38,10 @@ const WRITE_EVENT: Statement = {
 // Index: primary key. `metadata` is compared as it is always written when empty.
 const WRITE_OPERATION: Statement = {
   name: 'erasure.write_operation',
-  text: `UPDATE signalpost.operations AS target SET customer = NULL, metadata = '{}', search = $4
+  text: `UPDATE signalpost.operations AS target SET customer = NULL, metadata = '{}', search = $4, cause_code = $5, cause_description = $6
     WHERE target.account_id = $1 AND target.mode = $2 AND target.id = $3
-      AND (target.customer IS NOT NULL OR target.metadata::text <> '{}' OR target.search <> $4)
+      AND (target.customer IS NOT NULL OR target.metadata::text <> '{}' OR target.search <> $4
+        OR target.cause_code IS DISTINCT FROM $5 OR target.cause_description IS DISTINCT FROM $6)
     RETURNING 1 AS changed`,
 };
 
@@ -109,10 +111,11 @@ export class ErasureRepository {
   async writeOperation(
     { accountId, mode }: Tenant,
     operationId: string,
-    search: string,
+    { search, cause }: { readonly search: string; readonly cause: Cause | null },
     manager: EntityManager,
   ): Promise<boolean> {
-    return (await this.database.rows(WRITE_OPERATION, [accountId, mode, operationId, search], manager)).length > 0;
+    const values = [accountId, mode, operationId, search, cause?.code ?? null, cause?.description ?? null];
+    return (await this.database.rows(WRITE_OPERATION, values, manager)).length > 0;
   }
 
   /** Up to `limit` rows after `after` that name the operation, or may. */

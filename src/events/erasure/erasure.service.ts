@@ -9,7 +9,8 @@ import type { LaneId } from '../../deliveries/lane-signals.js';
 import { describeErasure } from '../../logs/descriptions.js';
 import { logActorOf } from '../../logs/log.js';
 import { LogWriter } from '../../logs/log-writer.js';
-import { eraseEventBody } from '../event-body.js';
+import { coverCause, eraseEventBody } from '../event-body.js';
+import type { Customer } from '../operation-state.js';
 import type { OperationResponse } from '../operations.dto.js';
 import { OperationsService } from '../operations.service.js';
 import { ErasureRepository } from './erasure.repository.js';
@@ -17,6 +18,8 @@ import { InboxErasure } from './inbox-erasure.js';
 
 /** Events in memory at once; each may have 256 KiB. */
 const BATCH = 100;
+/** An operation may have been given others; so many of the latest are looked for in a cause. */
+const MAX_CUSTOMERS = 20;
 /** Before every id. */
 const START = NIL_ACCOUNT;
 
@@ -30,6 +33,8 @@ export interface Erased {
 interface Progress {
   readonly ids: string[];
   changed: number;
+  /** Who was in the operation and its events so far: a cause may name one whom its own event does not. */
+  customers: Customer[];
 }
 
 /** Takes from an operation what is personal, for good. */
@@ -50,21 +55,22 @@ export class ErasureService {
    */
   async erase(act: DeliveryAct, operationId: string, manager: EntityManager): Promise<Erased> {
     const { caller } = act;
-    await this.operations.get(caller, operationId, manager);
-    const inputs = await this.inbox.erase(caller, operationId, manager);
-    const events: Progress = { ids: [], changed: 0 };
+    const { customer } = await this.operations.get(caller, operationId, manager);
+    const inputs = await this.inbox.erase(caller, operationId, customer, manager);
+    const events: Progress = { ids: [], changed: 0, customers: withCustomer([], customer) };
     await this.eraseEvents(caller, operationId, events, manager);
     await this.repository.lockLedger(caller, manager);
     await this.eraseEvents(caller, operationId, events, manager);
-    const { reference } = await this.operations.get(caller, operationId, manager);
-    const search = searchText(reference, operationId);
-    const isChanged = await this.repository.writeOperation(caller, operationId, search, manager);
+    const known = await this.operations.get(caller, operationId, manager);
+    const search = searchText(known.reference, operationId);
+    const cause = coverCause(known.cause, withCustomer(events.customers, known.customer));
+    const isChanged = await this.repository.writeOperation(caller, operationId, { search, cause }, manager);
     const { count: cancelled, lanes } = await this.cancellations.cancelAll(act, events.ids, manager);
     if (isChanged || inputs + events.changed + cancelled > 0) {
       await this.repository.countErasure(caller, manager);
       await this.record(
         act,
-        { id: operationId, reference },
+        { id: operationId, reference: known.reference },
         { events: events.changed, deliveries_cancelled: cancelled },
         manager,
       );
@@ -84,7 +90,8 @@ export class ErasureService {
       const events = await this.repository.readEvents(tenant, operationId, { after, limit: BATCH }, manager);
       for (const { id, reference, external_id: externalId, ...kept } of events) {
         progress.ids.push(id);
-        const body = eraseEventBody(kept.body);
+        const { body, customer } = eraseEventBody(kept.body, progress.customers);
+        progress.customers = withCustomer(progress.customers, customer);
         const search = searchText(reference, operationId, externalId);
         if (body === kept.body && search === kept.search) continue;
         await this.repository.writeEvent(tenant, { id, body, search }, manager);
@@ -116,4 +123,12 @@ export class ErasureService {
     } as const;
     await this.logs.write([log], manager);
   }
+}
+
+/** Each once, the latest of many. */
+function withCustomer(customers: readonly Customer[], customer: Customer | null): Customer[] {
+  if (customer === null) return [...customers];
+  const { name, email, phone } = customer;
+  const others = customers.filter((one) => one.name !== name || one.email !== email || one.phone !== phone);
+  return [customer, ...others].slice(0, MAX_CUSTOMERS);
 }
