@@ -5,7 +5,7 @@ import type { AppConfig } from '../../config/app-config.js';
 import { AppError } from '../app-error.js';
 import { parseQueryString } from '../input/query-string.js';
 import { BODY_LIMIT_BYTES } from './body.js';
-import { tellAnswers } from './answered.js';
+import { tellAnswered } from './answered.js';
 import { isUnsupportedBody } from './body-headers.js';
 import { allowOrigin, answerOptions } from './cross-origin.js';
 import { answerClientError, answerRouterError } from './framework-errors.js';
@@ -27,6 +27,13 @@ export class HttpAdapter extends FastifyAdapter {
   /** Errors reach the filter as they were thrown. */
   override mapException(error: unknown): unknown {
     return error;
+  }
+
+  override reply(...given: Parameters<FastifyAdapter['reply']>): FastifyReply {
+    const reply = super.reply(...given);
+    // A problem that took its place has told of itself.
+    if (reply.request.problemCode === undefined) tellAnswered(reply.request, reply);
+    return reply;
   }
 }
 
@@ -50,6 +57,7 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
   });
   const routes = new RouteTable();
   instance.decorate('routeTable', routes);
+  instance.decorate('answerListeners', []);
   instance.decorateRequest('rawBody', undefined);
   instance.addHook('onRoute', (route) => {
     routes.add(route.method, route.url);
@@ -63,7 +71,6 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
       done(error as Error);
     }
   });
-  tellAnswers(instance);
   endSilentConnections(instance);
   readBodiesAsBuffers(instance);
   return new HttpAdapter(instance as never);

@@ -1,6 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Told of an answer with its status, before it leaves. */
+/** Told of an answer with its status when it is made, whether or not it can leave. */
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply) => void;
 
 declare module 'fastify' {
@@ -11,18 +11,9 @@ declare module 'fastify' {
 }
 
 /**
- * Lets listeners in `instance.answerListeners` hear of each answer once, when it is made. Fastify's `onResponse` tells
- * of answers that went out: it never runs for a request whose client left before, though what was asked was done.
+ * Tells of an answer once, when it is made; its status is set. Fastify's `onResponse` tells of answers that went out: it
+ * never runs for a request whose client left before, though what was asked was done.
  */
-export function tellAnswers(instance: FastifyInstance): void {
-  instance.decorate('answerListeners', []);
-  instance.addHook('onSend', (request, reply, _payload, done) => {
-    tellAnswered(request, reply);
-    done();
-  });
-}
-
-/** To be called by whoever answers past Fastify's own way out, once the status is set. */
 export function tellAnswered(request: FastifyRequest, reply: FastifyReply): void {
   for (const listener of request.server.answerListeners) listener(request, reply);
 }
