@@ -228,6 +228,15 @@ describe('DispatchSession', () => {
     await Promise.all([parking, world.until(() => world.attempts.length === 2)]);
   });
 
+  it('does not look for lanes again and again where it has lost its lease without knowing, and can take none', async () => {
+    session = new DispatchSession(world.ports, new Clock(), { concurrency: 1, laneConcurrency: 1 });
+    world.add(1);
+    world.hasLease = false;
+    await session.poll();
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect([world.claimedFrom.length > 0, world.looks < 4, world.sent]).toEqual([true, true, []]);
+  });
+
   it('touches nothing more after its end, and drops what was in the air', async () => {
     const { gate, open } = held();
     world.gate = gate;

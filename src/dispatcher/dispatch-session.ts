@@ -206,36 +206,41 @@ export class DispatchSession {
         if (this.closing || capacity <= 0) return;
         const { claims, waitMs } = this.book.takeClaims(capacity, this.clock.monotonicMs());
         if (waitMs !== null) this.wakeIn(waitMs);
-        const mustLook = claims.length === 0 && this.mayFindMore;
-        // What was found and cannot be claimed now, as a lane that is just being given back, would be found again at once.
-        if (hasLooked && mustLook) this.mayFindMore = false;
-        else if (mustLook)
+        if (claims.length > 0) {
+          if (await this.claim(claims)) hasLooked = false;
+        } else if (this.mayFindMore && !hasLooked) {
           await this.findReady().catch((error: unknown) => this.ports.onError(error, 'look for lanes'));
-        else if (claims.length > 0) await this.claim(claims);
-        else return;
-        hasLooked = mustLook;
+          hasLooked = true;
+        } else {
+          // What was found and could not be taken, as a lane that is just being given back, would be found again at once.
+          if (hasLooked) this.mayFindMore = false;
+          return;
+        }
       }
     } finally {
       this.claiming = null; // In the same turn as the last look: a poke after it must not be lost.
     }
   }
 
-  private async claim(claims: readonly LaneClaim[]): Promise<void> {
+  /** Resolves with whether any of the lanes are this process's now. */
+  private async claim(claims: readonly LaneClaim[]): Promise<boolean> {
     const batch = ++this.batch;
     try {
       const claim = await this.ports.queue.claim(this.token, batch, claims, this.book.inFlightIds(claims));
-      if (this.abort.signal.aborted) return;
+      if (this.abort.signal.aborted) return false;
       this.ports.onClaim(claim.deliveries.length);
       const deliveries = this.book.apply(claims, claim, this.clock.monotonicMs());
-      if (claim.deliveries.length === 0) return;
+      if (claim.deliveries.length === 0) return claim.lanes.length > 0;
       this.settler.openBatch(batch, claim.deliveries.length);
       for (let n = deliveries.length; n < claim.deliveries.length; n++) this.settler.release(batch);
       for (const delivery of deliveries) void this.deliver(delivery, batch);
+      return true;
     } catch (error) {
       this.book.giveBack(claims);
       this.settler.forget(batch);
       this.ports.onError(error, 'claim');
       await this.pause(RETRY_MS);
+      return false;
     }
   }
 
