@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { searchGivenUp } from '../common/bounded-search.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
-import { Database } from '../database/database.js';
+import { Database, type Statement } from '../database/database.js';
 import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogSegment, logSegments, monthOf } from './log-segments.js';
@@ -16,7 +16,7 @@ import {
   type LogStatements,
 } from './log-statements.js';
 import { isWideQuestion, logQuestion } from './log-words.js';
-import { uuidAfter } from './uuid-order.js';
+import { lastUuid, uuidAfter } from './uuid-order.js';
 
 /** Rows that are walked before any index of words is asked: what is frequent is found there. */
 const FIRST_STEP_ROWS = 3_000;
@@ -88,6 +88,11 @@ export class LogSearch {
     const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
     const stepsLeft = page.maxSteps ?? DEFAULT_MAX_STEPS;
     const search: Search = { scope, filters, page, statements, rows: [], unasked: new Set(), stepsLeft };
+    if (filters.operationIds.length > 0) {
+      // Each has an index of its own, and few logs as a rule.
+      await this.walk(search, { from: filters.from, until: filters.until ?? lastUuid, isOffTime: false });
+      return search.rows;
+    }
     const segments = logSegments(filters, this.clock.now());
     if (!page.upwards) segments.reverse();
     const onTimeAt = segments.findIndex(({ isOffTime }) => !isOffTime);
@@ -208,14 +213,12 @@ export class LogSearch {
     }
   }
 
-  /** Where the next `count` rows of the segment end; null when it has no more than that. */
-  private async edgeOf(
-    { scope, page, statements }: Search,
-    segment: LogSegment,
-    count: number,
-  ): Promise<string | null> {
-    const values = [scope.accountId, scope.mode, segment.from, segment.until, count - 1];
-    const [last] = await this.database.rows<{ id: string }>(statements.edge, values);
+  /** Where the next `count` rows of the segment end (of each operation asked for); null when it has no more than that. */
+  private async edgeOf(search: Search, segment: LogSegment, count: number): Promise<string | null> {
+    const { scope, page, statements } = search;
+    const { statement, more } = walked(search, statements.edge, statements.operationsEdge);
+    const values = [scope.accountId, scope.mode, segment.from, segment.until, count - 1, ...more];
+    const [last] = await this.database.rows<{ id: string }>(statement, values);
     if (last === undefined) return null;
     return page.upwards ? uuidAfter(last.id) : last.id;
   }
@@ -229,10 +232,20 @@ export class LogSearch {
     }
     const edge = await this.edgeOf(search, segment, count);
     const step = edge === null ? segment : { ...segment, ...(page.upwards ? { until: edge } : { from: edge }) };
-    rows.push(...(await this.database.rows<LogRow>(statements.step, stepValues(search, step))));
+    const { statement, more } = walked(search, statements.step, statements.operations);
+    rows.push(...(await this.database.rows<LogRow>(statement, [...stepValues(search, step), ...more])));
     if (edge === null) return null;
     return { ...segment, ...(page.upwards ? { from: edge } : { until: edge }) };
   }
+}
+
+/** What walks the logs of all, or of the operations asked for, which come as the last value. */
+function walked(
+  { filters: { operationIds } }: Search,
+  ofAll: Statement,
+  ofOperations: Statement,
+): { statement: Statement; more: unknown[] } {
+  return operationIds.length > 0 ? { statement: ofOperations, more: [operationIds] } : { statement: ofAll, more: [] };
 }
 
 function overlap(segment: LogSegment, { from, until }: LogSegment): LogSegment[] {

@@ -151,7 +151,18 @@ const sampleOf = (direction: Direction): Statement => ({
     GROUP BY p.n`,
 });
 
-// Index: logs_by_operation, one ordered branch for each operation, which has few logs.
+// Index only, logs_by_operation: the nearest of the ids at which a step of each operation ends.
+const operationsEdgeOf = (direction: Direction): Statement => ({
+  name: `logs.operations_edge_${direction.toLowerCase()}`,
+  text: `SELECT edge.id FROM unnest($6::text[]) AS o (id)
+    CROSS JOIN LATERAL (
+      SELECT l.id FROM signalpost.logs l
+      WHERE ${IN_RANGE} AND l.operation_id = o.id ORDER BY l.id ${direction} OFFSET $5 LIMIT 1
+    ) AS edge
+    ORDER BY edge.id ${direction} LIMIT 1`,
+});
+
+// Index: logs_by_operation, one ordered branch for each operation.
 const operationsOf = (direction: Direction): Statement => ({
   name: `logs.operations_${direction.toLowerCase()}`,
   text: `SELECT found.* FROM unnest($16::text[]) AS o (id)
@@ -176,6 +187,7 @@ const statementsOf = (direction: Direction) => ({
   edge: edgeOf(direction),
   sample: sampleOf(direction),
   operations: operationsOf(direction),
+  operationsEdge: operationsEdgeOf(direction),
   among: amongOf(direction),
 });
 

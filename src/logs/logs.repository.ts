@@ -26,11 +26,9 @@ export class LogsRepository {
     const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
     const range = [scope.accountId, scope.mode, filters.from, filters.until ?? lastUuid, page.count];
     if (filters.operationIds.length > 0) {
-      return this.database.rows<LogRow>(statements.operations, [
-        ...range,
-        ...filterValues(filters),
-        filters.operationIds,
-      ]);
+      if (isFiltered(filters)) return this.search.run(scope, filters, page);
+      const values = [...range, ...filterValues(filters), filters.operationIds];
+      return this.database.rows<LogRow>(statements.operations, values);
     }
     if (filters.eventIds.length > 0) {
       // An event's own log has its uuid, and is not indexed under it; the others came later.
