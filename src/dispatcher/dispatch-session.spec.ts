@@ -33,6 +33,8 @@ class World {
   mostInTheAir = 0;
   owner: string | null = null;
   hasLease = true;
+  /** Claims before which another process is quicker. */
+  lostRaces = 0;
   /** Settles that fail before one goes through. */
   failures = 0;
   failingSettings = 0;
@@ -52,7 +54,7 @@ class World {
     claim: async (token: string, _batch: number, [wanted]: LaneClaim[], inFlight: string[]): Promise<Claim> => {
       this.claimedFrom.push(wanted!.after?.id ?? null);
       await this.claimGate;
-      if (!this.hasLease) return { deliveries: [], lanes: [] };
+      if (!this.hasLease || this.lostRaces-- > 0) return { deliveries: [], lanes: [] };
       this.owner ??= token;
       const ids = [...this.due.keys()].filter((id) => !inFlight.includes(id)).slice(0, wanted!.room);
       const rest = { rateLimit: null, isFailing: false, nextDueInMs: null, revision: '1', isOrdered: false };
@@ -235,6 +237,15 @@ describe('DispatchSession', () => {
     await session.poll();
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     expect([world.claimedFrom.length > 0, world.looks < 4, world.sent]).toEqual([true, true, []]);
+  });
+
+  it('looks again soon, without a poll, where another process was quicker', async () => {
+    session = new DispatchSession(world.ports, new Clock(), { concurrency: 1, laneConcurrency: 1 });
+    world.add(1);
+    world.lostRaces = 5;
+    await session.poll();
+    await world.until(() => world.attempts.length === 1);
+    expect(world.sent).toEqual([uuid(1)]);
   });
 
   it('touches nothing more after its end, and drops what was in the air', async () => {

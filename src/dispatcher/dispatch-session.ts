@@ -213,7 +213,7 @@ export class DispatchSession {
           hasLooked = true;
         } else {
           // What was found and could not be taken, as a lane that is just being given back, would be found again at once.
-          if (hasLooked) this.mayFindMore = false;
+          if (hasLooked && this.mayFindMore) this.wakeIn(Math.min(waitMs ?? RETRY_MS, RETRY_MS));
           return;
         }
       }

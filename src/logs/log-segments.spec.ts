@@ -39,6 +39,12 @@ describe('segments of a search', () => {
     expect(months.size).toBe(4);
   });
 
+  it('are none of an interval of no length, also where a day begins', () => {
+    for (const time of ['2026-10-05T00:00:00Z', '2026-10-05T10:00:00Z']) {
+      expect(logSegments({ ...ALL, occurredAfter: time, occurredBefore: time }, NOW)).toEqual([]);
+    }
+  });
+
   it('are on time within ten minutes of an interval, so that one of an hour is not one of days', () => {
     const filters = { ...ALL, occurredAfter: '2026-10-05T10:00:00Z', occurredBefore: '2026-10-05T11:00:00Z' };
     const onTime = logSegments(filters, NOW).filter(({ isOffTime }) => !isOffTime);

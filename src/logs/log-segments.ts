@@ -16,6 +16,7 @@ export interface LogSegment {
  * leaves only logs that are off time. Nothing is recorded after the month that follows that of `now`.
  */
 export function logSegments(filters: LogFilters, now: Date): LogSegment[] {
+  if (isEmpty(filters)) return [];
   const until = [filters.until ?? lastUuid, endOfRecording(now)].sort()[0]!;
   const [onTimeFrom, onTimeUntil] = onTimeRange(filters);
   const edges = [...monthStarts(uuidTime(filters.from), now), onTimeFrom, onTimeUntil]
@@ -41,6 +42,10 @@ export function monthOf({ from }: LogSegment): { from: string; until: string } {
   const date = new Date(uuidTime(from));
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
   return { from: firstUuidAt(Date.UTC(year, month)), until: firstUuidAt(Date.UTC(year, month + 1)) };
+}
+
+function isEmpty({ occurredAfter, occurredBefore }: LogFilters): boolean {
+  return occurredAfter !== null && occurredBefore !== null && Date.parse(occurredAfter) >= Date.parse(occurredBefore);
 }
 
 /** Where the month after that of `now` ends. */

@@ -19,6 +19,6 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   });
   reply.hijack();
   reply.raw.writeHead(error.status, reply.getHeaders() as OutgoingHttpHeaders);
-  tellAnswered(request, reply);
   reply.raw.end(text);
+  tellAnswered(request, reply);
 }
