@@ -56,6 +56,11 @@ describe('the list of logs', () => {
     ]);
     expect(await logs.found(`created_after=${second.created_at}&q=third`)).toEqual(['third']);
     expect(await logs.found(`created_before=${third.created_at}&q=third`)).toEqual([]);
+    // A cursor outside of the interval does not widen it.
+    const after = `created_after=${third.created_at}&action=note.made`;
+    expect(await logs.found(`${after}&ending_before=${first.id}`)).toEqual(['third']);
+    const before = `created_before=${third.created_at}&action=note.made`;
+    expect(await logs.found(`${before}&starting_after=${third.id}`)).toEqual(['second', 'first']);
     await logs.note({ description: 'long ago', occurred_at: '2020-01-01T00:00:00Z' });
     expect(await logs.found('occurred_after=2020-01-01T00:00:00Z&occurred_before=2020-01-01T00:00:01Z')).toEqual([
       'long ago',
