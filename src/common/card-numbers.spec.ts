@@ -125,6 +125,36 @@ describe('what is no card’s number', () => {
     );
   });
 
+  it.each([
+    'Encaissé 5 500 000\n4 000 000 XOF',
+    'Relance 61234567 220000 XOF',
+    'Solde 4 000 000 000 000 012 XOF',
+    'Payé 61 23 45 67 220 000 XOF',
+  ])('stays: %j', (text) => {
+    expect(maskCardNumbers(text)).toBe(text);
+  });
+
+  it('stays: amounts and telephone numbers with but a blank or the end of a line between', () => {
+    const amounts = fc.integer({ min: 0, max: 99_999_999 });
+    const phones = fc.integer({ min: 20_000_000, max: 99_999_999 });
+    const gaps = fc.constantFrom(' ', '\n', '\r\n', '\t', '  ', '\u00a0');
+    const signs = fc.constantFrom(' ', ',', '.', '\u00a0', '\u202f');
+    fc.assert(
+      fc.property(amounts, amounts, phones, gaps, signs, (left, right, phone, gap, sign) => {
+        const [first, second] = [left, right].map((amount) => String(amount).replace(/\B(?=(?:\d{3})+$)/g, sign));
+        const pairs = String(phone).replace(/\B(?=(?:\d\d)+$)/g, ' ');
+        for (const text of [
+          ...[`${first}${gap}${second} XOF`, `${left}${gap}${right} XOF`, `${phone}${gap}${first}`],
+          ...[`${phone}${gap}${left}`, `${first}${gap}${phone}`, `229${phone}${gap}${left}`, `${phone}${gap}${phone}`],
+          ...[`${pairs}${gap}${left} XOF`, `+229 ${pairs}${gap}${first} XOF`],
+        ]) {
+          expect(maskCardNumbers(text)).toBe(text);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('stays: references and ids of ordinary forms, and telephone numbers', () => {
     const digits = fc.integer({ min: 0, max: 999_999 }).map((number) => String(number).padStart(6, '0'));
     const hex = fc.array(fc.constantFrom(...'0123456789abcdef'), { minLength: 15, maxLength: 15 });

@@ -4,10 +4,10 @@ import { plainDigits } from './plain-digits.js';
 const SIGN = String.raw`[\s._/\\|\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2022\u2060\u2212\uff0d-\uff0f\uff3f-]`;
 /** At least 13 digits, in groups that are parted by three signs at most: " - ", or the end of a line with a blank. */
 const DIGIT_RUNS = new RegExp(String.raw`\d(?:(?:,|${SIGN}{1,3})?\d){12,}`, 'g');
-/** The signs that part a card's groups on cards and in forms. All others also part one number from the next. */
-const FIRM_GAP = /^(?:[.,-]|\s+)$/;
-/** No card is written in longer groups with those others, as amounts and telephone numbers side by side are. */
-const MAX_LOOSE_GROUP = 6;
+/** One of these throughout parts a card's groups in forms. All others, and blanks, also part one number from the next. */
+const FIRM_GAP = /^[.,-]$/;
+/** How long the groups of a card are with those others: 4-4-4-4, 4-4-5 and 4-6-5 as on cards, or all short and alike. */
+const CARD_GROUPS = /^(?:(?:[4-6] )+[1-6]|(?:3 )+[1-3]|(?:2 )+[12]|(?:1 )+1)$/;
 /** "500 000/2 000 000": amounts in thousands side by side. */
 const AMOUNTS =
   /^\d{1,3}(?:[ .,\u00a0\u202f]\d{3})+(?:[.,]\d\d?)?(?:\D{1,3}\d{1,3}(?:[ .,\u00a0\u202f]\d{3})*(?:[.,]\d\d?)?)+$/;
@@ -76,8 +76,8 @@ function endOfCard(groups: readonly string[], gaps: readonly string[], first: nu
 function isWrittenAsCard(groups: readonly string[], gaps: readonly string[]): boolean {
   if (groups.length === 1) return true;
   if (DATE.test(groups.join(' '))) return false;
-  if (gaps.every((gap) => FIRM_GAP.test(gap))) return true;
-  if (groups.some(({ length }) => length > MAX_LOOSE_GROUP)) return false;
+  if (FIRM_GAP.test(gaps[0]!) && gaps.every((gap) => gap === gaps[0])) return true;
+  if (!CARD_GROUPS.test(groups.map(({ length }) => length).join(' '))) return false;
   return !AMOUNTS.test(groups.map((group, index) => `${group}${gaps[index] ?? ''}`).join(''));
 }
 
