@@ -1,3 +1,4 @@
+import { contactsIn, type Span } from './contacts.js';
 import { plainDigits } from './plain-digits.js';
 import { foldLetters } from './search-text.js';
 
@@ -8,23 +9,20 @@ export interface Person {
   readonly phone: string | null;
 }
 
-/** From one index up to, and without, the other. */
-type Span = readonly [start: number, end: number];
-
 const COVER = '****';
 const UNSEEN = /[\p{M}\p{Cf}]+/gu;
 const WORDS = /[\p{L}\p{N}]+/gu;
 const NOT_ASCII = /[^\x00-\x7f]/;
-const EMAILS = /(?<![^\s@<>"'(),;:[\]*])[^\s@<>"'(),;:[\]*]+@[^\s@<>"'(),;:[\]*]+\.[^\s@<>"'(),;:.[\]*]{2,}/g;
 const DIGIT_RUNS = /\d(?:[\s().\/_+\u2010-\u2015-]{0,3}\d){5,}/g;
-/** Eight digits or more behind a plus sign, or behind a word that says whose number it is. */
-const PHONES =
-  /(?:\+\s?|(?<![a-z])(?:msisdn|phone|telephone|tel|mobile|gsm|whatsapp|payers?|payee|payeur|subscriber|abonne|sender|recipient|beneficiary|beneficiaire)(?:\s(?:money|number|numero|no|id))?[\s:.#=(]{0,3})(\d(?:[\s().-]{0,2}\d){7,14})(?!\d)/g;
 const MIN_PHONE_DIGITS = 6;
 const MAX_PHONE_DIGITS = 20;
 const MAX_COUNTRY_DIGITS = 3;
 /** So many last digits make a number known in its country, whatever stands before them. */
 const SUBSCRIBER_DIGITS = 8;
+/** Nobody has more; what a refused input gives may be of any length, and each costs a search of the text. */
+const MAX_NAME_LENGTH = 200;
+const MAX_NAME_WORDS = 20;
+const MAX_EMAIL_LENGTH = 320;
 /** Short words that stand in names and in sentences alike. */
 const ORDINARY_WORDS: ReadonlySet<string> = new Set([
   ...['the', 'and', 'for', 'not', 'des', 'les', 'aux', 'par', 'pas', 'pour', 'sur', 'une', 'van', 'von', 'der', 'del'],
@@ -32,18 +30,35 @@ const ORDINARY_WORDS: ReadonlySet<string> = new Set([
 
 /**
  * `text` without those whom it names: the persons' names, whole or in part, their e-mail addresses and telephone
- * numbers, without regard to case, accents, signs between and country codes; and every other e-mail address, and
- * telephone number that says it is one. Amounts and references stay.
+ * numbers, without regard to case, accents, signs between and country codes. All else stays.
+ */
+export function coverKnownPersons(text: string, persons: ReadonlyArray<Person | null>): string {
+  return cover(text, persons, () => []);
+}
+
+/**
+ * As `coverKnownPersons`, and without every other e-mail address and telephone number that says it is one. Amounts,
+ * dates and references stay; still, this is for what is shown, not for what is rewritten for good.
  */
 export function coverPersons(text: string, persons: ReadonlyArray<Person | null>): string {
+  return cover(text, persons, contactsIn);
+}
+
+function cover(text: string, persons: ReadonlyArray<Person | null>, others: (folded: string) => Span[]): string {
   const { folded, spans } = fold(text);
-  const found = [...spansOf(folded, EMAILS), ...phonesIn(folded)];
-  for (const person of persons) {
-    if (person?.name) found.push(...namesIn(folded, foldLetters(person.name).replace(UNSEEN, '')));
-    if (person?.email) found.push(...spansOfText(folded, fold(person.email).folded.trim()));
-    if (person?.phone) found.push(...numbersIn(folded, plainDigits(person.phone).replace(/\D/g, '')));
-  }
+  const known = persons.flatMap((person) => (person === null ? [] : placesOf(folded, person)));
+  const found = [...others(folded), ...known];
   return covered(text, spans === null ? found : found.map(([start, end]) => [spans[start]![0], spans[end - 1]![1]]));
+}
+
+function placesOf(text: string, { name, email, phone }: Person): Span[] {
+  const address = (email ?? '').slice(0, MAX_EMAIL_LENGTH + 1);
+  const digits = plainDigits((phone ?? '').slice(0, MAX_NAME_LENGTH)).replace(/\D/g, '');
+  return [
+    name ? namesIn(text, foldLetters(name.slice(0, MAX_NAME_LENGTH)).replace(UNSEEN, '')) : [],
+    address.length > MAX_EMAIL_LENGTH ? [] : spansOfText(text, fold(address).folded.trim()),
+    digits === '' || digits.length > MAX_PHONE_DIGITS ? [] : numbersIn(text, digits),
+  ].flat();
 }
 
 /** The text to look in, and for each of its units where it comes from; null: from its own place, as all of ASCII does. */
@@ -74,10 +89,6 @@ function covered(text: string, found: Span[]): string {
   return shown + text.slice(end);
 }
 
-function spansOf(text: string, pattern: RegExp): Span[] {
-  return [...text.matchAll(pattern)].map((match) => [match.index, match.index + match[0].length]);
-}
-
 function spansOfText(text: string, wanted: string): Span[] {
   const spans: Span[] = [];
   if (wanted === '') return spans;
@@ -85,13 +96,6 @@ function spansOfText(text: string, wanted: string): Span[] {
     spans.push([at, at + wanted.length]);
   }
   return spans;
-}
-
-function phonesIn(text: string): Span[] {
-  return [...text.matchAll(PHONES)].map((match) => {
-    const end = match.index + match[0].length;
-    return [match[0].startsWith('+') ? match.index : end - match[1]!.length, end];
-  });
 }
 
 /** Groups of digits in a row that are `phone`. */
@@ -126,13 +130,11 @@ function isPhone(digits: string, phone: string): boolean {
  * written without blanks between words is found inside longer ones.
  */
 function namesIn(text: string, name: string): Span[] {
-  const parts = name.match(WORDS) ?? [];
-  const joined = name.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]+/gu, ''));
+  const parts = new Set((name.match(WORDS) ?? []).slice(0, MAX_NAME_WORDS));
+  const joined = name.split(/\s+/, MAX_NAME_WORDS).map((word) => word.replace(/[^\p{L}\p{N}]+/gu, ''));
   const words = new Set([...parts, ...joined]);
-  const spans: Span[] = [];
-  for (const word of [...words, joined.join('')]) {
-    if (NOT_ASCII.test(word) && word.length > 1) spans.push(...spansOfText(text, word));
-  }
+  const glued = [...new Set([...words, joined.join('')])].filter((word) => NOT_ASCII.test(word) && word.length > 1);
+  const spans = glued.flatMap((word) => spansOfText(text, word));
   let row: RegExpMatchArray[] = [];
   const closeRow = (): void => {
     if (row.length > 0 && tellsName(row, parts)) {
@@ -151,8 +153,9 @@ function namesIn(text: string, name: string): Span[] {
   return spans;
 }
 
-function tellsName(row: readonly RegExpMatchArray[], parts: readonly string[]): boolean {
-  const words = row.map(([word]) => word);
-  if (words.some((word) => word.length > 2 && /\p{L}/u.test(word) && !ORDINARY_WORDS.has(word))) return true;
-  return parts.join('').length > 2 && parts.every((part) => words.includes(part));
+function tellsName(row: readonly RegExpMatchArray[], parts: ReadonlySet<string>): boolean {
+  const words = new Set(row.map(([word]) => word));
+  for (const word of words) if (word.length > 2 && /\p{L}/u.test(word) && !ORDINARY_WORDS.has(word)) return true;
+  const all = [...parts];
+  return all.join('').length > 2 && all.every((part) => words.has(part));
 }

@@ -1,6 +1,6 @@
 import { encodeId } from '../common/ids.js';
 import type { Mode } from '../auth/caller.js';
-import { coverPersons } from '../common/covered-persons.js';
+import { coverKnownPersons } from '../common/covered-persons.js';
 import type { Cause, Customer, OperationState } from './operation-state.js';
 
 /** The parts of an event's body that are known before its id, sequence and time are given; see publish_events.sql. */
@@ -62,8 +62,8 @@ export function coverCause(cause: Cause | null, customers: readonly (Customer | 
   if (cause === null) return null;
   const { code, description } = cause;
   return {
-    code: code === null ? null : coverPersons(code, customers),
-    description: description === null ? null : coverPersons(description, customers),
+    code: code === null ? null : coverKnownPersons(code, customers),
+    description: description === null ? null : coverKnownPersons(description, customers),
   };
 }
 

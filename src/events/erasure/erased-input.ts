@@ -1,4 +1,4 @@
-import { coverPersons, type Person } from '../../common/covered-persons.js';
+import { coverKnownPersons, type Person } from '../../common/covered-persons.js';
 import { isPlainObject } from '../../common/field-rule.js';
 
 const EVENT_FIELDS: ReadonlySet<string> = new Set(['type', 'operation', 'external_id', 'occurred_at']);
@@ -24,7 +24,7 @@ export function eraseInput(text: string, operationId: string, customer: Person |
 
 /** What was refused may hold anything anywhere. */
 function withoutPersons(cause: unknown, persons: readonly (Person | null)[]): unknown {
-  const cover = (value: unknown): unknown => (typeof value === 'string' ? coverPersons(value, persons) : null);
+  const cover = (value: unknown): unknown => (typeof value === 'string' ? coverKnownPersons(value, persons) : null);
   if (!isPlainObject(cause)) return cover(cause);
   return Object.fromEntries(Object.entries(pick(cause, CAUSE_FIELDS)).map(([field, value]) => [field, cover(value)]));
 }
