@@ -229,6 +229,16 @@ describe('erasing an operation', () => {
     expect([again.body, (await erasures()).length]).toEqual([body, 1]);
   });
 
+  it('takes one out of a cause whom only a later event has, and nobody else for good', async () => {
+    const cause = { code: null, description: 'Payer 33612345678: Voss, not ZEBULON; 2026-11-02T21:25, 12 500 000 XOF' };
+    const early = await publishNew(service, key, operationEvent('collect.failed', 'col_1', { operation: { cause } }));
+    await publishNew(service, key, operationEvent('collect.failed', 'col_1', CANARY));
+    await publishNew(service, key, personalEvent('failed', 'col_1'));
+    await erase('col_1').expect(200);
+    const { operation: left } = JSON.parse(await textOf(early));
+    expect(left.cause.description).toBe('Payer 33612345678: ****, not ****; 2026-11-02T21:25, 12 500 000 XOF');
+  });
+
   it('is told once, with the person who did it, and does no harm when repeated', async () => {
     await publishNew(service, key, personalEvent('pending', 'col_1'));
     const headers = { 'idempotency-key': 'erase-1' };

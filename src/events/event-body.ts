@@ -57,6 +57,12 @@ export function eraseEventBody(body: string, customers: readonly Customer[] = []
   return { body: `${head}${BEFORE_OPERATION}${erased},"data":{}}`, customer };
 }
 
+/** Who is in the stored bytes of an event. */
+export function customerIn(body: string): Customer | null {
+  const { operation } = JSON.parse(body) as { operation: Pick<OperationState, 'customer'> | null };
+  return operation?.customer ?? null;
+}
+
 /** A cause without those whom it names. */
 export function coverCause(cause: Cause | null, customers: readonly (Customer | null)[]): Cause | null {
   if (cause === null) return null;

@@ -9,11 +9,11 @@ import type { LaneId } from '../../deliveries/lane-signals.js';
 import { describeErasure } from '../../logs/descriptions.js';
 import { logActorOf } from '../../logs/log.js';
 import { LogWriter } from '../../logs/log-writer.js';
-import { coverCause, eraseEventBody } from '../event-body.js';
+import { coverCause, customerIn, eraseEventBody } from '../event-body.js';
 import type { Customer } from '../operation-state.js';
 import type { OperationResponse } from '../operations.dto.js';
 import { OperationsService } from '../operations.service.js';
-import { ErasureRepository } from './erasure.repository.js';
+import { type ErasableEvent, ErasureRepository } from './erasure.repository.js';
 import { InboxErasure } from './inbox-erasure.js';
 
 /** Events in memory at once; each may have 256 KiB. */
@@ -78,25 +78,40 @@ export class ErasureService {
     return { operation: await this.operations.get(caller, operationId, manager), lanes };
   }
 
-  /** Goes on behind the last event of `progress`. */
+  /** Goes on behind the last event of `progress`; first who is in them, for a cause may name whom a later one has. */
   private async eraseEvents(
     tenant: Tenant,
     operationId: string,
     progress: Progress,
     manager: EntityManager,
   ): Promise<void> {
-    for (let isLast = false; !isLast;) {
-      const after = progress.ids.at(-1) ?? START;
+    const after = progress.ids.at(-1) ?? START;
+    for await (const { body } of this.eventsAfter(after, tenant, operationId, manager)) {
+      progress.customers = withCustomer(progress.customers, customerIn(body));
+    }
+    for await (const event of this.eventsAfter(after, tenant, operationId, manager)) {
+      const { id, reference, external_id: externalId, ...kept } = event;
+      progress.ids.push(id);
+      const { body, customer } = eraseEventBody(kept.body, progress.customers);
+      progress.customers = withCustomer(progress.customers, customer);
+      const search = searchText(reference, operationId, externalId);
+      if (body === kept.body && search === kept.search) continue;
+      await this.repository.writeEvent(tenant, { id, body, search }, manager);
+      progress.changed += 1;
+    }
+  }
+
+  /** A page in memory at a time, oldest first. */
+  private async *eventsAfter(
+    start: string,
+    tenant: Tenant,
+    operationId: string,
+    manager: EntityManager,
+  ): AsyncGenerator<ErasableEvent> {
+    for (let after = start, isLast = false; !isLast;) {
       const events = await this.repository.readEvents(tenant, operationId, { after, limit: BATCH }, manager);
-      for (const { id, reference, external_id: externalId, ...kept } of events) {
-        progress.ids.push(id);
-        const { body, customer } = eraseEventBody(kept.body, progress.customers);
-        progress.customers = withCustomer(progress.customers, customer);
-        const search = searchText(reference, operationId, externalId);
-        if (body === kept.body && search === kept.search) continue;
-        await this.repository.writeEvent(tenant, { id, body, search }, manager);
-        progress.changed += 1;
-      }
+      yield* events;
+      after = events.at(-1)?.id ?? after;
       isLast = events.length < BATCH;
     }
   }
