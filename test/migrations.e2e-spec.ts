@@ -1,3 +1,4 @@
+import { type EventEmitter, once } from 'node:events';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { createDataSource } from '../src/database/data-source.js';
@@ -83,11 +84,13 @@ describe('migrations', () => {
     const dataSource = await connect(url);
     const runner = dataSource.createQueryRunner();
     const backends: { pid: number }[] = await runner.query('SELECT pg_backend_pid() AS pid');
+    const ended = once((await runner.connect()) as EventEmitter, 'end');
     const killer = new pg.Client({ connectionString: url });
     await killer.connect();
     await killer.query('SELECT pg_terminate_backend($1)', [backends[0]!.pid]);
     await killer.end();
     await expect(runner.query('SELECT 1')).rejects.toThrow();
+    await ended; // What ended it may be read a moment later than what it says.
     await runner.release().catch(() => undefined);
     expect(await dataSource.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
