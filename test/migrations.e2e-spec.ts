@@ -1,4 +1,3 @@
-import { type EventEmitter, once } from 'node:events';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { createDataSource } from '../src/database/data-source.js';
@@ -84,7 +83,8 @@ describe('migrations', () => {
     const dataSource = await connect(url);
     const runner = dataSource.createQueryRunner();
     const backends: { pid: number }[] = await runner.query('SELECT pg_backend_pid() AS pid');
-    const ended = once((await runner.connect()) as EventEmitter, 'end');
+    const connection = (await runner.connect()) as pg.PoolClient;
+    const ended = new Promise<void>((resolve) => connection.once('end', resolve));
     const killer = new pg.Client({ connectionString: url });
     await killer.connect();
     await killer.query('SELECT pg_terminate_backend($1)', [backends[0]!.pid]);
