@@ -151,12 +151,13 @@ export class LogSearch {
     }
     const isWide = segment.isOffTime || isWideQuestion(filters);
     const whole: Question = { text: every(parts), asking: isWide ? 'wide' : 'whole' };
-    const rare = parts.filter((part) => !unasked.has(part));
+    // Logs that are off time are few on any day, as a rule; their days come last.
+    const rare = segment.isOffTime ? parts.slice(-1) : parts.filter((part) => !unasked.has(part));
     let rest: LogSegment | null = segment;
     // What is rare among the newest logs may be frequent in this month.
     if (rare.length < parts.length) {
       if (await this.takeFewHits(search, rest, { text: every(rare), asking: 'partial' })) return;
-      rest = await this.walkStep(search, rest, NEAR_ROWS);
+      if (!segment.isOffTime) rest = await this.walkStep(search, rest, NEAR_ROWS);
       if (rest === null || isFull(search)) return;
     }
     if (!segment.isOffTime) {
