@@ -1,9 +1,8 @@
 import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
 import { describeCustomEvent, describeOperationEvent } from '../logs/descriptions.js';
 import { logText, offTimeWord } from '../logs/log-words.js';
+import type { LogStatus } from '../logs/log.js';
 import type { PlannedEvent } from './publish-plan.js';
-
-export type LogStatus = 'succeeded' | 'failed' | 'pending' | 'info';
 
 /** The log that an event leaves, for a manager to read. */
 export interface EventLog {
