@@ -1,9 +1,9 @@
 import { decodeId, encodeId, newUuid, uuidTime } from '../src/common/ids.js';
 import { searchTerms, searchText } from '../src/common/search-text.js';
+import { uuidAfter } from '../src/common/uuid-order.js';
 import { monthPartition } from '../src/database/partitions.js';
 import { PartitionsRepository } from '../src/database/partitions.repository.js';
 import { offTimeWord } from '../src/logs/log-words.js';
-import { uuidAfter } from '../src/logs/uuid-order.js';
 import { type MadeAccount, Service } from './support/service.js';
 
 interface Row {

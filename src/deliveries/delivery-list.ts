@@ -1,6 +1,6 @@
 import type { Tenant } from '../auth/caller.js';
 import type { Page } from '../common/pagination.js';
-import { lastUuid, uuidAfter } from '../logs/uuid-order.js';
+import { LAST_UUID, uuidAfter } from '../common/uuid-order.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
 import * as sql from './delivery-rows.js';
 import type { DeliveryStatus } from './delivery-rows.js';
@@ -43,7 +43,7 @@ export function toListValues(tenant: Tenant, filters: DeliveryFilters, page: Pag
     accountId: tenant.accountId,
     mode: tenant.mode,
     from: [from, page.before === null ? from : uuidAfter(page.before)].sort()[1]!,
-    until: [until ?? lastUuid, page.after ?? lastUuid].sort()[0]!,
+    until: [until ?? LAST_UUID, page.after ?? LAST_UUID].sort()[0]!,
     limit: page.limit + 1,
     endpointIds: orNull(endpointIds),
     eventIds: [...new Set(eventIds)],

@@ -4,7 +4,7 @@ import type { Tenant } from '../auth/caller.js';
 import { Clock } from '../common/clock.js';
 import { firstUuidAt } from '../common/ids.js';
 import type { Page } from '../common/pagination.js';
-import { lastUuid, uuidAfter } from '../logs/uuid-order.js';
+import { LAST_UUID, uuidAfter } from '../common/uuid-order.js';
 import { Database, type Statement } from '../database/database.js';
 import {
   FIRST_ROUND,
@@ -231,7 +231,7 @@ function rangeOf({ from, until, occurredAfter }: EventFilters, page: Page): KeyR
   const bounds = [from];
   if (page.before !== null) bounds.push(uuidAfter(page.before));
   if (occurredAfter !== null) bounds.push(firstUuidAt(Date.parse(occurredAfter) - FUTURE_MS));
-  const ends = [until ?? lastUuid, page.after ?? lastUuid];
+  const ends = [until ?? LAST_UUID, page.after ?? LAST_UUID];
   return { from: bounds.sort().at(-1)!, until: ends.sort()[0]! };
 }
 

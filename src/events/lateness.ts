@@ -1,5 +1,5 @@
 import { firstUuidAt } from '../common/ids.js';
-import { lastUuid } from '../logs/uuid-order.js';
+import { LAST_UUID } from '../common/uuid-order.js';
 
 /** An event is late when it is accepted this long after it happened, or longer. */
 const LATE_FROM_MS = 10 * 60_000;
@@ -35,7 +35,7 @@ export function occurredRanges(occurredAfter: string | null, occurredBefore: str
     latenesses: CLASSES,
     lateFrom: CLASSES.map((lateness) => firstUuidAt(Math.max(nearMs, afterMs + firstMsOf(lateness)))),
     lateUntil: CLASSES.map((lateness) =>
-      lateness === CLASSES.length ? lastUuid : firstUuidAt(beforeMs + firstMsOf(lateness + 1)),
+      lateness === CLASSES.length ? LAST_UUID : firstUuidAt(beforeMs + firstMsOf(lateness + 1)),
     ),
   };
 }

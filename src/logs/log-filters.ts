@@ -3,9 +3,9 @@ import { decodeId, type IdPrefix } from '../common/ids.js';
 import { assertInterval } from '../common/interval.js';
 import type { Page } from '../common/pagination.js';
 import { searchTerms } from '../common/search-text.js';
+import { uuidAfter } from '../common/uuid-order.js';
 import type { LogFilterQuery } from './logs.dto.js';
 import { keptRequestId, type LogFilters } from './log.js';
-import { uuidAfter } from './uuid-order.js';
 
 /**
  * The filters of a query; nothing before `startMs` is given.

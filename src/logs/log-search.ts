@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { searchGivenUp } from '../common/bounded-search.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
+import { LAST_UUID, uuidAfter } from '../common/uuid-order.js';
 import { Database, type Statement } from '../database/database.js';
 import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
@@ -16,7 +17,6 @@ import {
   type LogStatements,
 } from './log-statements.js';
 import { isWideQuestion, logQuestion } from './log-words.js';
-import { lastUuid, uuidAfter } from './uuid-order.js';
 
 /** Rows that are walked before any index of words is asked: what is frequent is found there. */
 const FIRST_STEP_ROWS = 3_000;
@@ -90,7 +90,7 @@ export class LogSearch {
     const search: Search = { scope, filters, page, statements, rows: [], unasked: new Set(), stepsLeft };
     if (filters.operationIds.length > 0) {
       // Each has an index of its own, and few logs as a rule.
-      await this.walk(search, { from: filters.from, until: filters.until ?? lastUuid, isOffTime: false });
+      await this.walk(search, { from: filters.from, until: filters.until ?? LAST_UUID, isOffTime: false });
       return search.rows;
     }
     const segments = logSegments(filters, this.clock.now());

@@ -1,7 +1,7 @@
 import { firstUuidAt, uuidTime } from '../common/ids.js';
+import { LAST_UUID } from '../common/uuid-order.js';
 import type { LogFilters } from './log.js';
 import { ON_TIME_MS } from './log-words.js';
-import { lastUuid } from './uuid-order.js';
 
 /** A range of ids that a search goes through as one: at most a month, which is a partition. */
 export interface LogSegment {
@@ -17,7 +17,7 @@ export interface LogSegment {
  */
 export function logSegments(filters: LogFilters, now: Date): LogSegment[] {
   if (isEmpty(filters)) return [];
-  const until = [filters.until ?? lastUuid, endOfRecording(now)].sort()[0]!;
+  const until = [filters.until ?? LAST_UUID, endOfRecording(now)].sort()[0]!;
   const [onTimeFrom, onTimeUntil] = onTimeRange(filters);
   const edges = [...monthStarts(uuidTime(filters.from), now), onTimeFrom, onTimeUntil]
     .filter((edge): edge is string => edge !== null && edge > filters.from && edge < until)

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { firstUuidAt, uuidTime } from '../common/ids.js';
+import { LAST_UUID } from '../common/uuid-order.js';
 import { Database } from '../database/database.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogPage, LogSearch } from './log-search.js';
 import { filterValues, FIND, LOG_STATEMENTS, type LogRow } from './log-statements.js';
-import { lastUuid } from './uuid-order.js';
 
 @Injectable()
 export class LogsRepository {
@@ -24,7 +24,7 @@ export class LogsRepository {
    */
   async list(scope: LogScope, filters: LogFilters, page: LogPage): Promise<LogRow[]> {
     const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
-    const range = [scope.accountId, scope.mode, filters.from, filters.until ?? lastUuid, page.count];
+    const range = [scope.accountId, scope.mode, filters.from, filters.until ?? LAST_UUID, page.count];
     if (filters.operationIds.length > 0) {
       if (isFiltered(filters)) return this.search.run(scope, filters, page);
       const values = [...range, ...filterValues(filters), filters.operationIds];

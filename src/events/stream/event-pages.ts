@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../auth/caller.js';
-import { uuidAfter } from '../../logs/uuid-order.js';
+import { uuidAfter } from '../../common/uuid-order.js';
 import type { EventFilters } from '../event-filters.js';
 import { type EventBody, EventsQueryRepository } from '../events-query.repository.js';
 import {

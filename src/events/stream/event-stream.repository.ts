@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../auth/caller.js';
 import { firstUuidAt } from '../../common/ids.js';
-import { uuidBefore } from '../../logs/uuid-order.js';
+import { uuidBefore } from '../../common/uuid-order.js';
 import { Database, type Statement } from '../../database/database.js';
 import { DELIVERY_STATUSES, type DeliveryStatus, hasDelivery } from '../../deliveries/delivery-rows.js';
 import { type EventRow, StreamedEvent } from './streamed-event.js';

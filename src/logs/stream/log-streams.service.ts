@@ -5,6 +5,7 @@ import { Clock } from '../../common/clock.js';
 import { firstUuidAt, uuidTime } from '../../common/ids.js';
 import { retentionStartMs } from '../../common/retention.js';
 import type { SseConnection } from '../../common/sse/sse-connection.js';
+import { LAST_UUID } from '../../common/uuid-order.js';
 import { AppConfig } from '../../config/app-config.js';
 import { IDLE_TRANSACTION_TIMEOUT_MS } from '../../database/connection.js';
 import { toLogFilters } from '../log-filters.js';
@@ -59,11 +60,9 @@ export class LogStreamsService {
   }
 
   private async now(tenant: Tenant) {
+    // After the last id there is nothing to read but the horizon.
     const position = { seen: null, after: LAST_UUID, upTo: null, first: null };
     const [page] = await this.repository.read([{ tenant, position }]);
     return { ...page!.horizon, upTo: null, first: null };
   }
 }
-
-/** After it there is nothing to read but the horizon. */
-const LAST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

@@ -1,15 +1,15 @@
 /** Greater than every UUIDv7. */
-export const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const firstUuid = '00000000-0000-0000-0000-000000000000';
+export const LAST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const FIRST_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** The next uuid in PostgreSQL's order: turns a bound that is not included into one that is. */
 export function uuidAfter(uuid: string): string {
-  return uuid === lastUuid ? uuid : moved(uuid, 1n);
+  return uuid === LAST_UUID ? uuid : moved(uuid, 1n);
 }
 
 /** The uuid before it: turns a bound that is included into one that is not. */
 export function uuidBefore(uuid: string): string {
-  return uuid === firstUuid ? uuid : moved(uuid, -1n);
+  return uuid === FIRST_UUID ? uuid : moved(uuid, -1n);
 }
 
 function moved(uuid: string, by: bigint): string {
