@@ -1,4 +1,5 @@
 import type { ApiBody } from '@nestjs/swagger';
+import { OPERATION_ID_PATTERN } from '../common/operation-id.js';
 
 type SchemaObject = Exclude<Extract<Parameters<typeof ApiBody>[0], { schema: unknown }>['schema'], { $ref: string }>;
 
@@ -11,9 +12,12 @@ const nullableText = (description: string, example: string, maxLength: number, p
   example,
 });
 
-const OPERATION_ID = '^[A-Za-z0-9._:-]{1,128}$';
+/** What a producer may call an event. */
+export const EXTERNAL_ID_PATTERN = /^[\x20-\x7e]{1,255}$/;
+
+const OPERATION_ID = OPERATION_ID_PATTERN.source;
 const CURRENCY = '^[A-Z]{3}$';
-const EXTERNAL_ID = '^[\\x20-\\x7e]{1,255}$';
+const EXTERNAL_ID = EXTERNAL_ID_PATTERN.source;
 
 /** What to use instead, said where a pattern of the schemas below does not match. */
 export const PATTERN_ADVICE: Readonly<Record<string, string>> = {

@@ -5,9 +5,11 @@ import type { AppError } from '../common/app-error.js';
 import { isPlainObject } from '../common/field-rule.js';
 import { DEFAULT_JSON_LIMITS, readJson } from '../common/input/json-gate.js';
 import { maskText } from '../common/masked-text.js';
+import { OPERATION_ID_PATTERN } from '../common/operation-id.js';
 import { toldOf } from '../common/problem.js';
 import { describeRefusedEvent } from '../logs/descriptions.js';
 import { LogWriter, type NewLog } from '../logs/log-writer.js';
+import { EXTERNAL_ID_PATTERN } from './event-input.schema.js';
 import { InboxRepository, type InboxEvent } from './inbox.repository.js';
 
 export interface RefusedRow {
@@ -86,9 +88,9 @@ function namesIn(text: string): Names {
   if (!isPlainObject(input)) return { operationId: null, reference: null, externalId: null };
   const { operation, external_id: externalId } = input;
   return {
-    operationId: isPlainObject(operation) ? textOf(operation.id, /^[A-Za-z0-9._:-]{1,128}$/) : null,
+    operationId: isPlainObject(operation) ? textOf(operation.id, OPERATION_ID_PATTERN) : null,
     reference: isPlainObject(operation) ? textOf(operation.reference, /^.{1,200}$/su) : null,
-    externalId: textOf(externalId, /^[\x20-\x7e]{1,255}$/),
+    externalId: textOf(externalId, EXTERNAL_ID_PATTERN),
   };
 }
 

@@ -1,5 +1,5 @@
 import { ApiParam } from '@nestjs/swagger';
-import { OPERATION_ID_PATTERN } from './operations.dto.js';
+import { OPERATION_ID_PATTERN } from '../common/operation-id.js';
 
 /** Documents the `:id` of an operation's path. */
 export function ApiOperationId(): MethodDecorator {

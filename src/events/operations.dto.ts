@@ -15,8 +15,6 @@ import { searchTerms } from '../common/search-text.js';
 import { OPERATION_KINDS, OPERATION_STATUSES } from './operation-traits.js';
 import type { OperationFilters, OperationRow } from './operations.repository.js';
 
-export const OPERATION_ID_PATTERN = /^[A-Za-z0-9._:-]{1,128}$/;
-
 const filter = { example: null, optional: true, isArray: true, maxItems: 20 };
 
 /** Repeating a filter means or, different filters mean and. Cursors are ids of operations. */

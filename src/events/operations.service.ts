@@ -4,11 +4,11 @@ import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Clock } from '../common/clock.js';
 import { firstUuidAt } from '../common/ids.js';
+import { OPERATION_ID_PATTERN } from '../common/operation-id.js';
 import { assertOneCursor, type ListResponse, toList } from '../common/pagination.js';
 import { retentionStartMs } from '../common/retention.js';
 import { AppConfig } from '../config/app-config.js';
 import {
-  OPERATION_ID_PATTERN,
   type OperationResponse,
   type OperationsQuery,
   toOperationFilters,

@@ -11,13 +11,13 @@ import {
   TimeField,
 } from '../common/fields.js';
 import { encodeId, encodeIdOrNull, uuidTime } from '../common/ids.js';
+import { OPERATION_ID_PATTERN } from '../common/operation-id.js';
 import { PageQuery } from '../common/pagination.js';
 import { ACTOR_TYPES, LOG_CATEGORIES, LOG_STATUSES, type ActorType, type LogCategory, type LogStatus } from './log.js';
 import type { LogRow } from './log-statements.js';
 
 const MODES = ['test', 'live'] as const;
 const ACTION = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
-const OPERATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const LIST = { example: null, optional: true, isArray: true, maxItems: 20 } as const;
 
 /** The filters of logs: repeating one means or, different ones mean and. */
@@ -111,7 +111,7 @@ export class CreateLogBody {
     description: 'The operation that it is about; it need not exist here. Kept as given: it joins the two.',
     example: 'col_93d8',
     maxLength: 128,
-    pattern: OPERATION_ID,
+    pattern: OPERATION_ID_PATTERN,
     patternMessage: 'Use letters, digits, dots, colons, hyphens and underscores.',
     optional: true,
     nullable: true,
