@@ -7,7 +7,7 @@ describe('wrong and extreme questions to logs', () => {
   let logs: LogBook;
   beforeAll(async () => {
     service = await Service.start();
-    logs = new LogBook(service, await service.makeAccount());
+    logs = LogBook.of(service, await service.makeAccount());
     key = logs.key;
   });
   afterAll(() => service.stop());

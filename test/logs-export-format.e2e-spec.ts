@@ -1,27 +1,17 @@
 import { LogBook, type ShownLog } from './support/log-book.js';
-import { type MadeAccount, Service } from './support/service.js';
 
 describe('what an export of logs holds', () => {
-  let service: Service;
-  let account: MadeAccount;
-  let key: string;
-  let logs: LogBook;
-  beforeAll(async () => (service = await Service.start()));
-  afterAll(() => service.stop());
-  beforeEach(async () => {
-    account = await service.makeAccount();
-    logs = new LogBook(service, account);
-    key = logs.key;
-  });
+  const logs = LogBook.install();
+  const { call, outcome } = logs;
 
   it('CSV has a header, the columns of the contract, and no cell that a spreadsheet would run', async () => {
     const log = await logs.note({ description: '=HYPERLINK("x","y"), "quoted"', metadata: { a: 1 } });
-    const answer = await service.call('get', '/v1/logs/export?action=note.made', { key }).expect(200);
+    const answer = await call('get', '/v1/logs/export?action=note.made').expect(200);
     expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     expect(answer.headers['content-disposition']).toMatch(/^attachment; filename="logs-test-\d{4}-\d\d-\d\d\.csv"$/);
     expect(answer.text.split('\r\n')).toEqual([
       'id,occurred_at,created_at,category,action,status,description,operation_id,event_id,endpoint_id,delivery_id,api_key_id,request_id,actor_type,actor_name,metadata',
-      `${log.id},${log.occurred_at as string},${log.created_at},operation,note.made,info,"'=HYPERLINK(""x"",""y""), ""quoted""",,,,,${account.test.secretKeyId},${log.request_id as string},key,Secret key,"{""a"":1}"`,
+      `${log.id},${log.occurred_at as string},${log.created_at},operation,note.made,info,"'=HYPERLINK(""x"",""y""), ""quoted""",,,,,${logs.account.test.secretKeyId},${log.request_id as string},key,Secret key,"{""a"":1}"`,
       '',
     ]);
   });
@@ -31,12 +21,7 @@ describe('what an export of logs holds', () => {
       await logs.write(Array.from({ length: 900 }, (_, index) => ({ description: `row ${chunk * 900 + index}` })));
     }
     const path = '/v1/logs/export?format=ndjson&action=note.made';
-    const { text, headers } = await service
-      .call('get', path, { key })
-      .buffer(true)
-      .parse(asText)
-      .expect(200)
-      .then(textOf);
+    const { text, headers } = await call('get', path).buffer(true).parse(asText).expect(200).then(textOf);
     expect(headers['content-type']).toMatch(/^application\/x-ndjson/);
     const exported = text
       .trimEnd()
@@ -49,10 +34,10 @@ describe('what an export of logs holds', () => {
   });
 
   it('nothing found is a file all the same; a wrong filter is a problem', async () => {
-    const { text } = await service.call('get', '/v1/logs/export?q=absent', { key }).expect(200);
+    const { text } = await call('get', '/v1/logs/export?q=absent').expect(200);
     expect(text).toMatch(/^id,.*metadata\r\n$/);
-    expect(await service.outcome('get', '/v1/logs/export?format=xml', { key })).toBe('422 invalid_input');
-    expect(await service.outcome('get', '/v1/logs/export?limit=1', { key })).toBe('422 invalid_input');
+    expect(await outcome('get', '/v1/logs/export?format=xml')).toBe('422 invalid_input');
+    expect(await outcome('get', '/v1/logs/export?limit=1')).toBe('422 invalid_input');
   });
 });
 

@@ -1,16 +1,10 @@
 import { Clock } from '../src/common/clock.js';
 import { encodeId } from '../src/common/ids.js';
 import { LogBook } from './support/log-book.js';
-import { Service, until } from './support/service.js';
+import { until } from './support/service.js';
 
 describe('the list of logs', () => {
-  let service: Service;
-  let logs: LogBook;
-  beforeAll(async () => (service = await Service.start()));
-  afterAll(() => service.stop());
-  beforeEach(async () => {
-    logs = new LogBook(service, await service.makeAccount());
-  });
+  const logs = LogBook.install();
 
   it('pages newest first, neither repeating nor missing, both ways', async () => {
     await logs.write(Array.from({ length: 25 }, (_, index) => ({ description: `n${index}` })));
@@ -48,7 +42,7 @@ describe('the list of logs', () => {
   it('an interval includes its start and not its end', async () => {
     const [first, second] = [await logs.note({ description: 'first' }), await logs.note({ description: 'second' })];
     // Times are whole milliseconds; the third log has a later one.
-    const clock = service.app.get(Clock);
+    const clock = logs.service.app.get(Clock);
     await until(() => Promise.resolve(clock.now().toISOString() > second.created_at));
     const third = await logs.note({ description: 'third' });
     expect(await logs.found(`created_after=${first.created_at}&created_before=${third.created_at}&q=first`)).toEqual([

@@ -1,18 +1,8 @@
 import { LogBook } from './support/log-book.js';
-import { type MadeAccount, Service } from './support/service.js';
 
 describe('logs that an account writes', () => {
-  let service: Service;
-  let account: MadeAccount;
-  let key: string;
-  let logs: LogBook;
-  beforeAll(async () => (service = await Service.start()));
-  afterAll(() => service.stop());
-  beforeEach(async () => {
-    account = await service.makeAccount();
-    logs = new LogBook(service, account);
-    key = logs.key;
-  });
+  const logs = LogBook.install();
+  const { call } = logs;
 
   it('a log that an account writes comes back whole, with cards and keys covered', async () => {
     const log = await logs.note(
@@ -37,26 +27,26 @@ describe('logs that an account writes', () => {
       event_id: null,
       endpoint_id: null,
       delivery_id: null,
-      api_key_id: account.test.secretKeyId,
+      api_key_id: logs.account.test.secretKeyId,
       request_id: 'req-note-1',
-      actor: { type: 'key', id: account.test.secretKeyId, name: 'Secret key', ip: '127.0.0.1' },
+      actor: { type: 'key', id: logs.account.test.secretKeyId, name: 'Secret key', ip: '127.0.0.1' },
       http: null,
       metadata: { card: '****1111', nested: ['sk_live_****'] },
       occurred_at: '2026-11-02T21:25:52.000Z',
       created_at: expect.stringMatching(/Z$/),
     });
-    expect((await service.call('get', `/v1/logs/${log.id}`, { key }).expect(200)).body).toEqual(log);
+    expect((await call('get', `/v1/logs/${log.id}`).expect(200)).body).toEqual(log);
     expect((await logs.list('operation_id=col_93d8')).data).toEqual([log]);
   });
 
   it('admin writes for an account under the name of the person who acts', async () => {
     const headers = {
-      'signalpost-account': account.id,
+      'signalpost-account': logs.account.id,
       'signalpost-mode': 'test',
       'signalpost-actor': 'Awa at the desk',
     };
     const body = { action: 'call.made', status: 'info', description: 'Called the shop' };
-    const { body: log } = await service.call('post', '/v1/logs', { headers, body }).expect(201);
+    const { body: log } = await call('post', '/v1/logs', { key: logs.service.adminKey, headers, body }).expect(201);
     expect(log.actor).toMatchObject({ type: 'admin', name: 'Awa at the desk' });
     expect((await logs.list('action=call.made')).data[0]).toEqual(log);
   });
@@ -80,7 +70,7 @@ describe('logs that an account writes', () => {
     [{ category: 'api' }, 'category'],
   ])('writing %j is refused, naming %s', async (wrong, field) => {
     const body = { action: 'note.made', status: 'info', description: 'A note', ...wrong };
-    const { body: problem } = await service.call('post', '/v1/logs', { key, body }).expect(422);
+    const { body: problem } = await call('post', '/v1/logs', { body }).expect(422);
     expect(problem.errors.map((error: { field: string }) => error.field)).toEqual([field]);
   });
 });

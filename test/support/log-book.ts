@@ -1,6 +1,7 @@
+import type request from 'supertest';
 import { decodeId } from '../../src/common/ids.js';
 import { LogWriter, type NewLog } from '../../src/logs/log-writer.js';
-import type { MadeAccount, Service } from './service.js';
+import { type CallOptions, type MadeAccount, type Method, Service } from './service.js';
 
 export interface ShownLog {
   readonly id: string;
@@ -18,21 +19,43 @@ export interface LogPage {
 
 /** The logs of an account's test mode, as its secret key writes and reads them. */
 export class LogBook {
-  readonly key: string;
+  service!: Service;
+  account!: MadeAccount;
 
-  constructor(
-    private readonly service: Service,
-    private readonly account: MadeAccount,
-  ) {
-    this.key = account.test.secretKey;
+  private constructor() {}
+
+  static of(service: Service, account: MadeAccount): LogBook {
+    return Object.assign(new LogBook(), { service, account });
   }
+
+  /** Registers the hooks of the file that uses it: a process of the service and, for each test, a new account. */
+  static install(environment: NodeJS.ProcessEnv = {}): LogBook {
+    const book = new LogBook();
+    beforeAll(async () => {
+      book.service = await Service.start({ environment });
+    });
+    beforeEach(async () => {
+      book.account = await book.service.makeAccount();
+    });
+    afterAll(() => book.service.stop());
+    return book;
+  }
+
+  get key(): string {
+    return this.account.test.secretKey;
+  }
+
+  /** Asked with the account's secret key of test mode unless the options name another one, as by `outcome`. */
+  readonly call = (method: Method, path: string, options: CallOptions = {}): request.Test =>
+    this.service.call(method, path, { key: this.key, ...options });
+
+  readonly outcome = (method: Method, path: string, options: CallOptions = {}): Promise<string> =>
+    this.service.outcome(method, path, { key: this.key, ...options });
 
   /** Writes one through the API; what is left out is ordinary. */
   async note(body: object, headers: Readonly<Record<string, string>> = {}): Promise<ShownLog> {
     const note = { action: 'note.made', status: 'info', description: 'A note', ...body };
-    const { body: log } = await this.service
-      .call('post', '/v1/logs', { key: this.key, headers, body: note })
-      .expect(201);
+    const { body: log } = await this.call('post', '/v1/logs', { headers, body: note }).expect(201);
     return log as ShownLog;
   }
 
@@ -46,7 +69,7 @@ export class LogBook {
   }
 
   async list(query: string, key = this.key): Promise<LogPage> {
-    return (await this.service.call('get', `/v1/logs?${query}`, { key }).expect(200)).body as LogPage;
+    return (await this.call('get', `/v1/logs?${query}`, { key }).expect(200)).body as LogPage;
   }
 
   /** The descriptions of a page. */
@@ -56,7 +79,7 @@ export class LogBook {
 
   /** The parameters that a list refuses. */
   async wrongFields(query: string): Promise<string[]> {
-    const { body } = await this.service.call('get', `/v1/logs?${query}`, { key: this.key }).expect(422);
+    const { body } = await this.call('get', `/v1/logs?${query}`).expect(422);
     return (body.errors as { field: string }[]).map(({ field }) => field);
   }
 }
