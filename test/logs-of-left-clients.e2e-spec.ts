@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { createLogger } from '../src/common/logging.js';
+import { Metrics } from '../src/common/metrics/metrics.js';
 import { RequestLogger } from '../src/logs/request-logger.js';
 import { type MadeAccount, Service, until } from './support/service.js';
 
@@ -25,8 +27,10 @@ describe('a client that leaves before its answer', () => {
   let logger: RequestLogger;
   let account: MadeAccount;
   let requests = 0;
+  let printed = '';
   beforeAll(async () => {
-    service = await Service.start();
+    const printer = createLogger({ level: 'info', destination: { write: (line) => void (printed += line) } });
+    service = await Service.start({ logger: printer });
     logger = service.app.get(RequestLogger, { strict: false });
     account = await service.makeAccount();
     // From here on the process remembers the key.
@@ -46,7 +50,7 @@ describe('a client that leaves before its answer', () => {
   /** Sends requests on one connection, which `leave` ends before any is answered; what they began goes on afterwards. */
   async function abandon(
     sent: readonly (readonly [requestId: string, Sent])[],
-    leave: (socket: Socket) => void,
+    leave: (socket: Socket) => unknown,
     waitingFor = 'webhook_endpoints',
   ): Promise<void> {
     const held = service.dataSource.createQueryRunner();
@@ -70,7 +74,7 @@ describe('a client that leaves before its answer', () => {
       socket.write(sent.map(([requestId, one]) => textOf(requestId, one)).join(''));
       const { socket: near } = await arrived;
       const seen = new Promise((resolve) => near.once('close', resolve));
-      leave(socket);
+      await leave(socket);
       await seen;
       expect(answer).toBe('');
     } finally {
@@ -102,6 +106,20 @@ describe('a client that leaves before its answer', () => {
     await until(async () => (await written([witness])).length > 0);
     return written(ids);
   }
+
+  interface Line {
+    readonly request_id: string;
+    readonly msg: string;
+    readonly status: number;
+    readonly client_left?: boolean;
+  }
+  /** What the process printed of these requests. */
+  const linesOf = (ids: readonly string[]): Line[] =>
+    printed
+      .split('\n')
+      .filter((text) => text !== '')
+      .map((text) => JSON.parse(text) as Line)
+      .filter((line) => line.msg === 'request' && ids.includes(line.request_id));
 
   const WAYS = [
     ['closes', (socket: Socket) => socket.destroy()],
@@ -166,6 +184,68 @@ describe('a client that leaves before its answer', () => {
   it('leaves no log of what is only read', async () => {
     const id = nextId();
     await abandon([[id, { method: 'GET', path: '/v1/webhook-endpoints' }]], (socket) => socket.destroy());
+    await until(async () => linesOf([id]).length > 0);
     expect(await logsOf([id], 0)).toEqual([]);
+  });
+
+  describe('is counted and has its line', () => {
+    /** The lines of these requests: as many, and those that were to come beside them. */
+    const outcomes = async (ids: readonly string[], count: number) => {
+      await until(async () => linesOf(ids).length >= count);
+      const witness = nextId();
+      await service.call('get', '/healthz', { headers: { 'request-id': witness } }).expect(200);
+      await until(async () => linesOf([witness]).length > 0);
+      return linesOf(ids).map(({ request_id: id, status, client_left: left }) => [ids.indexOf(id), status, left]);
+    };
+    const counted = async (method: string, status: number): Promise<number> => {
+      const series = `http_request_duration_seconds_count{method="${method}",route="${MAKE.path}",status="${status}"} `;
+      const text = await service.app.get(Metrics).registry.metrics();
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(series))
+          ?.slice(series.length) ?? 0,
+      );
+    };
+
+    it.each(WAYS)('once, where it %s before its answer is made', async (_how, leave) => {
+      const ids = [nextId()];
+      const before = await counted('GET', 200);
+      await abandon([[ids[0]!, { method: 'GET', path: MAKE.path }]], leave);
+      expect(await outcomes(ids, 1)).toEqual([[0, 200, true]]);
+      expect(await counted('GET', 200)).toBe(before + 1);
+    });
+
+    it('once for each, where one waited with its answer behind another one', async () => {
+      const ids = [nextId(), nextId()];
+      const before = [await counted('POST', 201), await counted('POST', 422)];
+      const { answerListeners } = service.app.getHttpAdapter().getInstance();
+      const secondIsAnswered = new Promise<void>((resolve) =>
+        answerListeners.push((request) => {
+          if (request.id === ids[1]) resolve();
+        }),
+      );
+      await abandon(
+        [
+          [ids[0]!, MAKE],
+          [ids[1]!, { ...MAKE, body: {} }],
+        ],
+        async (socket) => {
+          await secondIsAnswered;
+          socket.destroy();
+        },
+      );
+      expect(await outcomes(ids, 2)).toEqual([
+        [1, 422, true],
+        [0, 201, true],
+      ]);
+      expect([await counted('POST', 201), await counted('POST', 422)]).toEqual(before.map((count) => count + 1));
+    });
+
+    it('as gone out, where it took its answer and left', async () => {
+      const headers = { 'request-id': nextId(), connection: 'close' };
+      await service.call('get', MAKE.path, { key: account.test.secretKey, headers }).expect(200);
+      expect(await outcomes([headers['request-id']], 1)).toEqual([[0, 200, undefined]]);
+    });
   });
 });

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../app-error.js';
+import { tellAnswered } from '../http/answered.js';
 import { sendProblem } from '../http/send-problem.js';
 import type { Readiness } from './readiness.js';
 
@@ -15,7 +16,10 @@ export function registerHealthRoutes(instance: FastifyInstance, readiness: Readi
   instance.get('/readyz', async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const reason = await readiness.reasonNotReady();
-    if (reason === null) return { status: 'ready' };
+    if (reason === null) {
+      tellAnswered(request, reply);
+      return { status: 'ready' };
+    }
     sendProblem(request, reply, new AppError('unavailable', reason, { headers: { 'retry-after': '1' } }));
     return reply;
   });
