@@ -156,7 +156,7 @@ export class LogSearch {
     let rest: LogSegment | null = segment;
     // What is rare among the newest logs may be frequent in this month.
     if (rare.length < parts.length) {
-      if (await this.takeFewHits(search, rest, { text: every(rare), asking: 'partial' })) return;
+      if (await this.takeHits(search, rest, { text: every(rare), asking: 'partial' }, MOST_HITS)) return;
       if (!segment.isOffTime) rest = await this.walkStep(search, rest, NEAR_ROWS);
       if (rest === null || isFull(search)) return;
     }
@@ -169,7 +169,7 @@ export class LogSearch {
     // Of days that are off time only a part may lie in the interval.
     rest = await this.takeFirstHits(search, rest, whole, MOST_HITS);
     if (rest === null || isFull(search)) return;
-    await this.takeAllHits(search, rest, whole);
+    await this.takeHits(search, rest, whole, null);
   }
 
   /** Takes what passes of the segment's first `most` hits; what is left of it beyond them, null when that is nothing. */
@@ -183,29 +183,26 @@ export class LogSearch {
     const direction = search.page.upwards ? 'ASC' : 'DESC';
     const values = [...stepValues(search, segment), text, most];
     const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment), asking), values);
-    for (const row of rows) if (row.id !== null) search.rows.push(row);
+    search.rows.push(...rows.filter(isFound));
     const { hits, edge } = rows[0]!;
     if (hits < most) return null;
     return { ...segment, ...(search.page.upwards ? { from: uuidAfter(edge!) } : { until: edge! }) };
   }
 
-  /** Takes what passes of the segment's hits; false, and nothing taken, when they are too many to judge at once. */
-  private async takeFewHits(search: Search, segment: LogSegment, question: Question): Promise<boolean> {
-    const rows = await this.lookUp(search, segment, question, MOST_HITS + 1);
-    if (rows[0]!.hits > MOST_HITS) return false;
-    for (const row of rows) if (row.id !== null) search.rows.push(row);
-    return true;
-  }
-
-  private async takeAllHits(search: Search, segment: LogSegment, question: Question): Promise<void> {
-    for (const row of await this.lookUp(search, segment, question, null)) if (row.id !== null) search.rows.push(row);
-  }
-
-  private lookUp(search: Search, segment: LogSegment, { text, asking }: Question, most: number | null): Promise<Hit[]> {
+  /** Takes what passes of all of the segment's hits; false, and nothing taken, when they are more than `most`; null: no limit. */
+  private async takeHits(
+    search: Search,
+    segment: LogSegment,
+    { text, asking }: Question,
+    most: number | null,
+  ): Promise<boolean> {
     search.page.signal?.throwIfAborted();
-    const values = [...stepValues(search, segment), text, most];
     const direction = search.page.upwards ? 'ASC' : 'DESC';
-    return this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
+    const values = [...stepValues(search, segment), text, most === null ? null : most + 1];
+    const rows = await this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
+    if (most !== null && rows[0]!.hits > most) return false;
+    search.rows.push(...rows.filter(isFound));
+    return true;
   }
 
   private async walk(search: Search, segment: LogSegment): Promise<void> {
@@ -261,6 +258,11 @@ function overlap(segment: LogSegment, { from, until }: LogSegment): LogSegment[]
 /** A month's hits are many for an interval of hours; its rows may be few. */
 function isNarrow({ from, until }: LogSegment): boolean {
   return uuidTime(until) - uuidTime(from) < NARROW_MS;
+}
+
+/** A row that tells of the hits alone has no log. */
+function isFound<Row extends Hit>(row: Row): row is Row & LogRow {
+  return row.id !== null;
 }
 
 function isFull({ rows, page }: Search): boolean {
