@@ -2,20 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { searchGivenUp } from '../common/bounded-search.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
-import { LAST_UUID, uuidAfter } from '../common/uuid-order.js';
-import { Database, type Statement } from '../database/database.js';
+import { uuidAfter } from '../common/uuid-order.js';
+import { Database } from '../database/database.js';
 import { every } from '../database/word-index.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogSegment, logSegments, monthOf } from './log-segments.js';
-import {
-  type Asking,
-  filterValues,
-  firstHitsOf,
-  LOG_STATEMENTS,
-  lookUpOf,
-  type LogRow,
-  type LogStatements,
-} from './log-statements.js';
+import * as sql from './log-statements.js';
+import type { LogRow, LogValues } from './log-statements.js';
 import { isWideQuestion, logQuestion } from './log-words.js';
 
 /** Rows that are walked before any index of words is asked: what is frequent is found there. */
@@ -45,16 +38,16 @@ export interface LogPage {
   readonly maxSteps?: number;
 }
 
-/** A row of `lookUpOf`; without a log where none passes. */
+/** A row of `lookUpStatement`; without a log where none passes. */
 type Hit = { readonly hits: number } & (LogRow | { readonly id: null });
 
-/** A row of `firstHitsOf`. */
+/** A row of `firstHitsStatement`. */
 type FirstHit = Hit & { readonly edge: string | null };
 
 /** A question to the word index. */
 interface Question {
   readonly text: string;
-  readonly asking: Asking;
+  readonly asking: sql.Asking;
 }
 
 /** One search on its way. */
@@ -62,7 +55,9 @@ interface Search {
   readonly scope: LogScope;
   readonly filters: LogFilters;
   readonly page: LogPage;
-  readonly statements: LogStatements;
+  readonly order: sql.Order;
+  /** Of its statements; what a step asks for is laid over them. */
+  readonly values: LogValues;
   readonly rows: LogRow[];
   /** Parts of the question that are left to the filters at first, since others are rare. */
   unasked: ReadonlySet<string>;
@@ -85,12 +80,13 @@ export class LogSearch {
 
   /** @throws AppError 503 when the search would walk more steps than the page allows. */
   async run(scope: LogScope, filters: LogFilters, page: LogPage): Promise<LogRow[]> {
-    const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
+    const order = page.upwards ? 'ASC' : 'DESC';
+    const values = sql.logValues(scope, filters, page.count);
     const stepsLeft = page.maxSteps ?? DEFAULT_MAX_STEPS;
-    const search: Search = { scope, filters, page, statements, rows: [], unasked: new Set(), stepsLeft };
-    if (filters.operationIds.length > 0) {
+    const search: Search = { scope, filters, page, order, values, rows: [], unasked: new Set(), stepsLeft };
+    if (isOfOperations(search)) {
       // Each has an index of its own, and few logs as a rule.
-      await this.walk(search, { from: filters.from, until: filters.until ?? LAST_UUID, isOffTime: false });
+      await this.walk(search, { from: values.from, until: values.until, isOffTime: false });
       return search.rows;
     }
     const segments = logSegments(filters, this.clock.now());
@@ -131,12 +127,15 @@ export class LogSearch {
   }
 
   /** The frequent parts of a question that has a rare one, judged by rows of the segment. */
-  private async frequentParts({ scope, filters, statements }: Search, segment: LogSegment): Promise<Set<string>> {
-    const parts = logQuestion(scope, filters, false);
+  private async frequentParts(search: Search, segment: LogSegment): Promise<Set<string>> {
+    const parts = logQuestion(search.scope, search.filters, false);
     if (parts.length < 2) return new Set();
     const shares = parts.map(() => 0);
-    const values = [scope.accountId, scope.mode, segment.from, segment.until, SAMPLE_ROWS, parts];
-    const counts = await this.database.rows<{ part: number; matching: number }>(statements.sample, values);
+    const counts = await this.rows<{ part: number; matching: number }>(sql.sampleStatement(search.order), {
+      ...valuesIn(search, segment),
+      limit: SAMPLE_ROWS,
+      parts,
+    });
     for (const { part, matching } of counts) shares[part] = matching / SAMPLE_ROWS;
     if (Math.min(...shares) > RARE_SHARE) return new Set();
     return new Set(parts.filter((_part, index) => shares[index]! > FREQUENT_SHARE));
@@ -180,9 +179,8 @@ export class LogSearch {
     most: number,
   ): Promise<LogSegment | null> {
     search.page.signal?.throwIfAborted();
-    const direction = search.page.upwards ? 'ASC' : 'DESC';
-    const values = [...stepValues(search, segment), text, most];
-    const rows = await this.database.rows<FirstHit>(firstHitsOf(direction, monthOf(segment), asking), values);
+    const statement = sql.firstHitsStatement(search.order, monthOf(segment), asking);
+    const rows = await this.rows<FirstHit>(statement, { ...valuesIn(search, segment), question: text, most });
     search.rows.push(...rows.filter(isFound));
     const { hits, edge } = rows[0]!;
     if (hits < most) return null;
@@ -197,9 +195,11 @@ export class LogSearch {
     most: number | null,
   ): Promise<boolean> {
     search.page.signal?.throwIfAborted();
-    const direction = search.page.upwards ? 'ASC' : 'DESC';
-    const values = [...stepValues(search, segment), text, most === null ? null : most + 1];
-    const rows = await this.database.rows<Hit>(lookUpOf(direction, monthOf(segment), asking), values);
+    const rows = await this.rows<Hit>(sql.lookUpStatement(search.order, monthOf(segment), asking), {
+      ...valuesIn(search, segment),
+      question: text,
+      most: most === null ? null : most + 1,
+    });
     if (most !== null && rows[0]!.hits > most) return false;
     search.rows.push(...rows.filter(isFound));
     return true;
@@ -213,37 +213,35 @@ export class LogSearch {
 
   /** Where the next `count` rows of the segment end (of each operation asked for); null when it has no more than that. */
   private async edgeOf(search: Search, segment: LogSegment, count: number): Promise<string | null> {
-    const { scope, page, statements } = search;
-    const { statement, more } = walked(search, statements.edge, statements.operationsEdge);
-    const values = [scope.accountId, scope.mode, segment.from, segment.until, count - 1, ...more];
-    const [last] = await this.database.rows<{ id: string }>(statement, values);
+    const statement = (isOfOperations(search) ? sql.operationsEdgeStatement : sql.edgeStatement)(search.order);
+    const values = { ...valuesIn(search, segment), offset: count - 1 };
+    const [last] = await this.rows<{ id: string }>(statement, values);
     if (last === undefined) return null;
-    return page.upwards ? uuidAfter(last.id) : last.id;
+    return search.page.upwards ? uuidAfter(last.id) : last.id;
   }
 
   /** Filters the next `count` rows of the segment; what is left of it, null when that is nothing. */
   private async walkStep(search: Search, segment: LogSegment, count: number): Promise<LogSegment | null> {
-    const { page, statements, rows } = search;
+    const { page, rows } = search;
     page.signal?.throwIfAborted();
     if (search.stepsLeft-- <= 0) {
       throw searchGivenUp();
     }
     const edge = await this.edgeOf(search, segment, count);
     const step = edge === null ? segment : { ...segment, ...(page.upwards ? { until: edge } : { from: edge }) };
-    const { statement, more } = walked(search, statements.step, statements.operations);
-    rows.push(...(await this.database.rows<LogRow>(statement, [...stepValues(search, step), ...more])));
+    const statement = (isOfOperations(search) ? sql.operationsStatement : sql.stepStatement)(search.order);
+    rows.push(...(await this.rows<LogRow>(statement, valuesIn(search, step))));
     if (edge === null) return null;
     return { ...segment, ...(page.upwards ? { from: edge } : { until: edge }) };
   }
+
+  private rows<R>(statement: sql.LogStatement, values: LogValues): Promise<R[]> {
+    return this.database.rows<R>(statement.statement, statement.valuesOf(values));
+  }
 }
 
-/** What walks the logs of all, or of the operations asked for, which come as the last value. */
-function walked(
-  { filters: { operationIds } }: Search,
-  ofAll: Statement,
-  ofOperations: Statement,
-): { statement: Statement; more: unknown[] } {
-  return operationIds.length > 0 ? { statement: ofOperations, more: [operationIds] } : { statement: ofAll, more: [] };
+function isOfOperations({ filters }: Search): boolean {
+  return filters.operationIds.length > 0;
 }
 
 function overlap(segment: LogSegment, { from, until }: LogSegment): LogSegment[] {
@@ -269,9 +267,9 @@ function isFull({ rows, page }: Search): boolean {
   return rows.length >= page.count;
 }
 
-/** The values of $1 to $15. */
-function stepValues({ scope, filters, page, rows }: Search, { from, until }: LogSegment): unknown[] {
-  return [scope.accountId, scope.mode, from, until, page.count - rows.length, ...filterValues(filters)];
+/** For as many logs of the segment as the page still wants. */
+function valuesIn({ values, page, rows }: Search, { from, until }: LogSegment): LogValues {
+  return { ...values, from, until, limit: page.count - rows.length };
 }
 
 /** Filters that leave a handful of all logs: walking first would find nothing. */

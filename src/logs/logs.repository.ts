@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { firstUuidAt, uuidTime } from '../common/ids.js';
-import { LAST_UUID } from '../common/uuid-order.js';
 import { Database } from '../database/database.js';
 import type { LogFilters, LogScope } from './log.js';
 import { type LogPage, LogSearch } from './log-search.js';
-import { filterValues, FIND, LOG_STATEMENTS, type LogRow } from './log-statements.js';
+import * as sql from './log-statements.js';
+import type { LogRow, LogValues } from './log-statements.js';
 
 @Injectable()
 export class LogsRepository {
@@ -15,7 +15,7 @@ export class LogsRepository {
   ) {}
 
   async find({ accountId, mode }: LogScope, id: string, manager?: EntityManager): Promise<LogRow | null> {
-    return (await this.database.rows<LogRow>(FIND, [accountId, mode, id], manager))[0] ?? null;
+    return (await this.database.rows<LogRow>(sql.FIND, [accountId, mode, id], manager))[0] ?? null;
   }
 
   /**
@@ -23,25 +23,24 @@ export class LogsRepository {
    * @throws AppError 503 when the search would look at more than `maxSteps` allow.
    */
   async list(scope: LogScope, filters: LogFilters, page: LogPage): Promise<LogRow[]> {
-    const statements = LOG_STATEMENTS[page.upwards ? 'up' : 'down'];
-    const range = [scope.accountId, scope.mode, filters.from, filters.until ?? LAST_UUID, page.count];
+    const order = page.upwards ? 'ASC' : 'DESC';
+    const values = sql.logValues(scope, filters, page.count);
     if (filters.operationIds.length > 0) {
       if (isFiltered(filters)) return this.search.run(scope, filters, page);
-      const values = [...range, ...filterValues(filters), filters.operationIds];
-      return this.database.rows<LogRow>(statements.operations, values);
+      return this.rows(sql.operationsStatement(order), values);
     }
     if (filters.eventIds.length > 0) {
       // An event's own log has its uuid, and is not indexed under it; the others came later.
-      const own = await this.database.rows<LogRow>(statements.among, [
-        ...range,
-        ...filterValues(filters),
-        filters.eventIds,
-      ]);
+      const own = await this.rows(sql.amongStatement(order), values);
       const others = await this.search.run(scope, sinceEvents(filters), page);
       return merge(own, others, page);
     }
-    if (!isFiltered(filters)) return this.database.rows<LogRow>(statements.list, range);
+    if (!isFiltered(filters)) return this.rows(sql.listStatement(order), values);
     return this.search.run(scope, filters, page);
+  }
+
+  private rows(statement: sql.LogStatement, values: LogValues): Promise<LogRow[]> {
+    return this.database.rows<LogRow>(statement.statement, statement.valuesOf(values));
   }
 }
 
@@ -56,5 +55,6 @@ function merge(some: readonly LogRow[], others: readonly LogRow[], { upwards, co
 }
 
 function isFiltered(filters: LogFilters): boolean {
-  return filterValues(filters).some((value) => (Array.isArray(value) ? value.length > 0 : value !== null));
+  const values: unknown[] = Object.values(sql.filterValues(filters));
+  return values.some((value) => (Array.isArray(value) ? value.length > 0 : value !== null));
 }
