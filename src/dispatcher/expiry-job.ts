@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { NIL_ACCOUNT } from '../common/ids.js';
 import { Singleton } from '../database/singleton.js';
 import { UnsendableRepository } from '../deliveries/unsendable.repository.js';
 import { UnsendableDeliveries } from './unsendable-deliveries.js';
@@ -7,7 +8,6 @@ import { UnsendableDeliveries } from './unsendable-deliveries.js';
 const TICK_MS = 3_600_000;
 const ACCOUNTS_A_STATEMENT = 200;
 const ROWS_A_STATEMENT = 500;
-const NO_ACCOUNT = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Ends what waits past the retention though nobody claims it: deliveries of suspended accounts, or behind an open
@@ -35,7 +35,7 @@ export class ExpiryJob {
   /** Goes through all accounts, some at a time, until `lost` says that another process may. */
   async runOnce(lost?: AbortSignal): Promise<{ deliveries: number }> {
     let deliveries = 0;
-    for (let account: string | null = NO_ACCOUNT; account !== null && !lost?.aborted;) {
+    for (let account: string | null = NIL_ACCOUNT; account !== null && !lost?.aborted;) {
       for (let ended = 1; ended > 0 && !lost?.aborted; deliveries += ended) {
         const found = await this.repository.findExpired(account, ACCOUNTS_A_STATEMENT, ROWS_A_STATEMENT);
         ended = found.length === 0 ? 0 : (await this.unsendable.end(found)).length;
