@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
+import { JobTicks } from '../common/job-ticks.js';
 import { RepeatedWarning } from '../common/repeated-warning.js';
 import { Database, type Statement } from './database.js';
 import { neededPartitions } from './partitions.js';
@@ -29,7 +30,9 @@ const CLEAN: Statement = {
 @Injectable()
 export class WordIndexUpkeep {
   private readonly warning: RepeatedWarning;
-  private isRunning = false;
+  private readonly ticks = new JobTicks(({ message }) =>
+    this.warning.warn(`Word indexes wait for the next second: ${message}`),
+  );
 
   constructor(
     private readonly database: Database,
@@ -48,16 +51,10 @@ export class WordIndexUpkeep {
   }
 
   @Interval('word-index', TICK_MS)
-  async tick(): Promise<void> {
-    if (this.isRunning) return;
-    this.isRunning = true;
-    try {
+  tick(): Promise<void> {
+    return this.ticks.run(async () => {
       await this.singleton.run('word-index', () => this.runOnce(this.clock.now()));
       this.warning.clear();
-    } catch (error) {
-      this.warning.warn(`Word indexes wait for the next second: ${(error as Error).message}`);
-    } finally {
-      this.isRunning = false;
-    }
+    });
   }
 }

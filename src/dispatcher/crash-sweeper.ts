@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { JobTicks } from '../common/job-ticks.js';
 import { DispatcherLeaseRepository } from '../deliveries/dispatcher-lease.repository.js';
 import type { EndedDelivery } from '../deliveries/unsendable.repository.js';
 import { UnsendableDeliveries } from './unsendable-deliveries.js';
@@ -17,7 +18,9 @@ export interface SweepCounts {
 @Injectable()
 export class CrashSweeper {
   private readonly logger = new Logger(CrashSweeper.name);
-  private running = false;
+  private readonly ticks = new JobTicks(({ message }) =>
+    this.logger.error(`Dead dispatchers could not be swept; it is tried again: ${message}`),
+  );
 
   constructor(
     private readonly leases: DispatcherLeaseRepository,
@@ -25,16 +28,8 @@ export class CrashSweeper {
   ) {}
 
   @Interval(SWEEP_MS)
-  async tick(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    try {
-      await this.runOnce();
-    } catch (error) {
-      this.logger.error(`Dead dispatchers could not be swept; it is tried again: ${(error as Error).message}`);
-    } finally {
-      this.running = false;
-    }
+  tick(): Promise<void> {
+    return this.ticks.run(() => this.runOnce());
   }
 
   /** Any number of processes may run it at once. */

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { JobTicks } from '../common/job-ticks.js';
 import { Database } from '../database/database.js';
 import { EndpointDisabling } from '../webhooks/endpoint-disabling.js';
 
@@ -12,7 +13,9 @@ const TICK_MS = 2_000;
 @Injectable()
 export class DeadEndpointsJob {
   private readonly logger = new Logger(DeadEndpointsJob.name);
-  private running = false;
+  private readonly ticks = new JobTicks(({ message }) =>
+    this.logger.error(`Dead endpoints could not be disabled; it is tried again: ${message}`),
+  );
 
   constructor(
     private readonly database: Database,
@@ -20,16 +23,8 @@ export class DeadEndpointsJob {
   ) {}
 
   @Interval(TICK_MS)
-  async tick(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    try {
-      await this.runOnce();
-    } catch (error) {
-      this.logger.error(`Dead endpoints could not be disabled; it is tried again: ${(error as Error).message}`);
-    } finally {
-      this.running = false;
-    }
+  tick(): Promise<void> {
+    return this.ticks.run(() => this.runOnce());
   }
 
   /** Any number of processes may run it at once. */

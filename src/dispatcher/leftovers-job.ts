@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { JobTicks } from '../common/job-ticks.js';
 import { Singleton } from '../database/singleton.js';
 import { type FoundLeftovers, LeftoversRepository } from '../deliveries/leftovers.repository.js';
 
@@ -11,7 +12,9 @@ const ROWS_A_STATEMENT = 1_000;
 @Injectable()
 export class LeftoversJob {
   private readonly logger = new Logger(LeftoversJob.name);
-  private running = false;
+  private readonly ticks = new JobTicks(({ message }) =>
+    this.logger.error(`Leftover deliveries could not be ended; it is tried again: ${message}`),
+  );
 
   constructor(
     private readonly leftovers: LeftoversRepository,
@@ -19,17 +22,11 @@ export class LeftoversJob {
   ) {}
 
   @Interval(TICK_MS)
-  async tick(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    try {
+  tick(): Promise<void> {
+    return this.ticks.run(async () => {
       const waiting = await this.leftovers.findEndpoints(1);
       if (waiting.length > 0) await this.singleton.run('leftovers', () => this.runOnce());
-    } catch (error) {
-      this.logger.error(`Leftover deliveries could not be ended; it is tried again: ${(error as Error).message}`);
-    } finally {
-      this.running = false;
-    }
+    });
   }
 
   /** An endpoint that fails is left for the next run, and keeps none of the others waiting. */

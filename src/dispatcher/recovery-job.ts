@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { JobTicks } from '../common/job-ticks.js';
 import { Singleton } from '../database/singleton.js';
 import { RecoveryRunner } from '../webhooks/recoveries/recovery-runner.js';
 
@@ -9,7 +10,9 @@ const TICK_MS = 1_000;
 @Injectable()
 export class RecoveryJob {
   private readonly logger = new Logger(RecoveryJob.name);
-  private running = false;
+  private readonly ticks = new JobTicks(({ message }) =>
+    this.logger.error(`Recoveries could not be carried on; it is tried again: ${message}`),
+  );
 
   constructor(
     private readonly runner: RecoveryRunner,
@@ -17,17 +20,11 @@ export class RecoveryJob {
   ) {}
 
   @Interval(TICK_MS)
-  async tick(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    try {
+  tick(): Promise<void> {
+    return this.ticks.run(async () => {
       if (await this.runner.hasWork()) {
         await this.singleton.run('recoveries', (signal) => this.runner.runOnce(null, signal));
       }
-    } catch (error) {
-      this.logger.error(`Recoveries could not be carried on; it is tried again: ${(error as Error).message}`);
-    } finally {
-      this.running = false;
-    }
+    });
   }
 }
