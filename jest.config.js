@@ -19,7 +19,9 @@ const onDatabase = {
 };
 
 // One worker would be Jest's own process, whose memory only grows: every file brings its modules anew.
-const workers = { maxWorkers: 2, workerIdleMemoryLimit: '1GB' };
+// With nothing left open, one with a large heap still takes seconds to free it on a busy machine, which half a second, the
+// default, would call a leak.
+const workers = { maxWorkers: 2, workerIdleMemoryLimit: '1GB', workerGracefulExitTimeout: 10_000 };
 
 const usual = {
   ...workers,
