@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './time.js';
 
 /**
  * The first millisecond that is still shown: the start of the UTC day that lies `days` before now, so that what a

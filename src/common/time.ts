@@ -1,3 +1,6 @@
+/** A day of UTC, where all are of one length. */
+export const DAY_MS = 86_400_000;
+
 const ISO_TIME =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))$/;
 

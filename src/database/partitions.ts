@@ -1,4 +1,5 @@
 import { firstUuidAt } from '../common/ids.js';
+import { DAY_MS } from '../common/time.js';
 
 /** The tables that are partitioned by the month inside a UUIDv7. */
 export const PARTITIONED_TABLES = ['events', 'logs', 'deliveries', 'attempts'] as const;
@@ -21,7 +22,6 @@ export interface Retention {
 const MONTHS_AHEAD = 3;
 /** A delivery is tried for 8 days and may begin a day late: its event's body must outlast it. */
 const GRACE_DAYS = 9;
-const DAY_MS = 86_400_000;
 
 /** What every table must have at `now`: last month (clocks differ, and a transaction may be late), this one and three ahead. */
 export function neededPartitions(now: Date): MonthPartition[] {

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import { AppError, type FieldError } from '../common/app-error.js';
 import { schemaErrors } from '../common/schema-errors.js';
-import { parseTime } from '../common/time.js';
+import { DAY_MS, parseTime } from '../common/time.js';
 import { EVENT_INPUT_SCHEMA, PATTERN_ADVICE } from './event-input.schema.js';
 import type { Cause, Customer } from './operation-state.js';
 
@@ -54,7 +54,7 @@ export function parseOccurredAt(text: string | null | undefined, nowMs: number, 
     throw invalidTime('invalid_time', 'Use ISO 8601 with an offset, such as 2026-11-02T21:25:52.000Z.');
   }
   const timeMs = Date.parse(time);
-  const earliestMs = nowMs - retentionDays * 86_400_000;
+  const earliestMs = nowMs - retentionDays * DAY_MS;
   const latestMs = nowMs + MAX_AHEAD_MS;
   if (timeMs < earliestMs || timeMs > latestMs) {
     const bounds = `${new Date(earliestMs).toISOString()} and ${new Date(latestMs).toISOString()}`;

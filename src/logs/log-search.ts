@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { searchGivenUp } from '../common/bounded-search.js';
 import { Clock } from '../common/clock.js';
 import { uuidTime } from '../common/ids.js';
+import { DAY_MS } from '../common/time.js';
 import { uuidAfter } from '../common/uuid-order.js';
 import { Database } from '../database/database.js';
 import { every } from '../database/word-index.js';
@@ -22,7 +23,7 @@ const NEAR_ROWS = 5_000;
 const DEFAULT_MAX_STEPS = 50;
 /** So many hits are judged at once. */
 const MOST_HITS = 5_000;
-const NARROW_MS = 4 * 86_400_000;
+const NARROW_MS = 4 * DAY_MS;
 /** A look at so many rows tells which parts of a question need not be asked: gathering a frequent one costs most. */
 const SAMPLE_ROWS = 1_000;
 const RARE_SHARE = 0.01;

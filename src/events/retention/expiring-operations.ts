@@ -1,6 +1,5 @@
+import { DAY_MS } from '../../common/time.js';
 import type { PublishPlan } from '../publish-plan.js';
-
-const DAY_MS = 86_400_000;
 
 /**
  * Whether a plan changes an operation that retention may take away this moment. A deletion does not move the ledger's

@@ -3,11 +3,11 @@ import { Cron } from '@nestjs/schedule';
 import { Clock } from '../../common/clock.js';
 import { firstUuidAt, NIL_ACCOUNT } from '../../common/ids.js';
 import { retentionStartMs } from '../../common/retention.js';
+import { DAY_MS } from '../../common/time.js';
 import { AppConfig } from '../../config/app-config.js';
 import { Singleton } from '../../database/singleton.js';
 import { type AgeingLedger, type RetentionBounds, RetentionRepository } from './retention.repository.js';
 
-const DAY_MS = 86_400_000;
 const LEDGERS_A_PAGE = 500;
 /** Each holds its ledger's lock for as long as these take, a few milliseconds. */
 const OPERATIONS_A_STATEMENT = 200;
