@@ -79,6 +79,7 @@ export function decodeId(prefix: IdPrefix, id: string, field = 'id'): string {
   return uuid;
 }
 
+/** The same, but null where that one throws. */
 export function tryDecodeId(prefix: IdPrefix, id: unknown): string | null {
   if (typeof id !== 'string' || !new RegExp(`^${prefix}_[0-7][0-9abcdefghjkmnpqrstvwxyz]{25}$`).test(id)) return null;
   try {

@@ -96,12 +96,14 @@ export const numberCheck: Check = (value) => {
   return typeof value === 'number' && value >= 0 ? null : wrongType('a number from 0');
 };
 
+/** A parameter's text as its number; what is no integer stays a text, which the check refuses. */
 export function integerFromText(text: string): unknown {
   return /^-?\d{1,20}$/.test(text) ? Number(text) : text;
 }
 
 export const booleanCheck: Check = (value) => (typeof value === 'boolean' ? null : wrongType('true or false'));
 
+/** A parameter's text as a boolean; any other stays a text, which the check refuses. */
 export function booleanFromText(text: string): unknown {
   return text === 'true' ? true : text === 'false' ? false : text;
 }

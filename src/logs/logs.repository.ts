@@ -7,6 +7,7 @@ import { type LogPage, LogSearch } from './log-search.js';
 import * as sql from './log-statements.js';
 import type { LogRow, LogValues } from './log-statements.js';
 
+/** Logs by their ids, and lists of them: what no filter has to judge is one statement, all else is a search. */
 @Injectable()
 export class LogsRepository {
   constructor(

@@ -37,6 +37,7 @@ export interface RecordedRequest {
 
 const FLUSH_MS = 1_000;
 const BATCH_LOGS = 500;
+/** How many logs wait for the database at the most, of all accounts together. */
 export const MOST_LOGS_HELD = 10_000;
 /** Batches of one tick: what is held at most, so that a slow database is not asked for ever. */
 const MOST_BATCHES = MOST_LOGS_HELD / BATCH_LOGS;
