@@ -1,15 +1,19 @@
-import { type KeyRange, orderedScan, walk, wholeWalk } from './filtered-walk.js';
+import { type KeyRange, orderedScan, type Scan, walk, wholeWalk } from './filtered-walk.js';
 
-/** A list of the numbers from 1 to `SIZE`, of which every `each` passes; upwards. */
-function scanOf(each: number) {
+/** A list of the numbers from 1 to `SIZE`, of which every `each` passes; upwards. `reads`: gets each range that is read. */
+function scanOf(each: number, reads: KeyRange<number>[] = [], entryEach = 1) {
   return orderedScan<number, number>(
     {
       read: async ({ from, until }, count) => {
+        reads.push({ from, until });
         const rows: number[] = [];
         for (let n = from; n < until && rows.length < count; n++) if (n % each === 0) rows.push(n);
         return Promise.resolve(rows);
       },
-      edge: async ({ from, until }, length) => Promise.resolve(from + length - 1 < until ? from + length - 1 : null),
+      edge: async ({ from, until }, length) => {
+        const edge = from + length * entryEach - 1;
+        return Promise.resolve(edge < until ? edge : null);
+      },
     },
     {
       cut: ({ from, until }, edge) => [
@@ -48,5 +52,35 @@ describe('a walk', () => {
     expect(wholeWalk(full)).toHaveLength(20);
     const givenUp = await walk([scanOf(SIZE + 1)], [], range, 20, isFurther, 2);
     expect(() => wholeWalk(givenUp)).toThrow('narrow its time interval');
+  });
+
+  it('reads on along the scan whose entries reach furthest, and nothing twice', async () => {
+    const [ofAll, ofFew]: [KeyRange<number>[], KeyRange<number>[]] = [[], []];
+    const [all, few] = [scanOf(5_000, ofAll), scanOf(5_000, ofFew, 1_000)];
+    const range = { from: 1, until: SIZE + 1 };
+    const wanted = Array.from({ length: SIZE / 5_000 }, (_, n) => (n + 1) * 5_000);
+    expect(wholeWalk(await walk([all, few], [], range, 100, isFurther))).toEqual(wanted);
+    expect(ofAll).toHaveLength(1);
+    ofAll.length = ofFew.length = 0;
+    expect(wholeWalk(await walk([few, all], [], range, 100, isFurther))).toEqual(wanted);
+    expect(ofAll).toEqual([]);
+    expect(ofFew).toEqual([
+      { from: 1, until: 300_001 },
+      { from: 300_001, until: SIZE + 1 },
+    ]);
+  });
+
+  it('leaves the way to a scan that jumps as long as it can', async () => {
+    const reads: KeyRange<number>[] = [];
+    const jumping: Scan<number, number> = {
+      step: async ({ from, until }) => {
+        const beyond = { from: from + 100_000, until };
+        return Promise.resolve({ rows: [from + 50_000], beyond: beyond.from < until ? beyond : null });
+      },
+    };
+    const range = { from: 1, until: SIZE + 1 };
+    const rows = wholeWalk(await walk([scanOf(SIZE + 1, reads)], [jumping], range, 100, isFurther));
+    expect(rows).toEqual([50_001, 150_001, 250_001, 350_001]);
+    expect(reads).toEqual([{ from: 1, until: 301 }]);
   });
 });

@@ -23,9 +23,15 @@ export interface Step<K, R> {
 export interface Scan<K, R> {
   /**
    * Goes through the beginning of the range: `length` entries of its index, or however much an index gives at once.
-   * Up to `count` rows that pass all filters, in order; null when this way is of no use here.
+   * Up to `count` rows that pass all filters, in order; null when this way is of no use here, for instance because what
+   * would be left of the range is not worth it by `isWorth`.
    */
-  step(range: KeyRange<K>, length: number, count: number): Promise<Step<K, R> | null>;
+  step(
+    range: KeyRange<K>,
+    length: number,
+    count: number,
+    isWorth: (beyond: KeyRange<K>) => boolean,
+  ): Promise<Step<K, R> | null>;
 }
 
 /** The reads of a scan over an ordered index. */
@@ -39,10 +45,11 @@ export interface OrderedReads<K, R> {
 /** A scan over an ordered index: finds where the step ends, then reads up to there. */
 export function orderedScan<K, R>(reads: OrderedReads<K, R>, direction: WalkDirection<K>): Scan<K, R> {
   return {
-    async step(range, length, count) {
+    async step(range, length, count, isWorth) {
       const edge = await reads.edge(range, length);
       if (edge === null) return { rows: await reads.read(range, count), beyond: null };
       const [near, beyond] = direction.cut(range, edge);
+      if (!isWorth(beyond)) return null;
       return { rows: await reads.read(near, count), beyond };
     },
   };
@@ -62,8 +69,9 @@ export interface Walked<K, R> {
 
 /**
  * Up to `count` rows that pass all filters. In the first rounds every scan takes a step of bounded length until one
- * fills the page or comes to its end. Then the ordered one that came furthest, for its filter left out the most, goes
- * on for up to `mostSteps`; the others, which jump, are tried before each.
+ * fills the page or comes to its end, and reads only what brings it further than the others. In the second those that
+ * jump come first and then the ordered one that came furthest, for its filter left out the most; it goes on for up to
+ * `mostSteps` after that, and those that jump are tried before each.
  */
 export async function walk<K, R>(
   ordered: readonly Scan<K, R>[],
@@ -82,22 +90,25 @@ export async function walk<K, R>(
     return step.beyond === null || rows.length >= count;
   };
   for (const length of [FIRST_ROUND, SECOND_ROUND]) {
+    const others = ordered.filter((scan) => scan !== best);
     let furthest: Step<K, R> | null = null;
-    for (const scan of [...ordered, ...jumping]) {
-      const step = await scan.step(rest, length, count - rows.length);
+    const isWorth = (beyond: KeyRange<K>): boolean => furthest === null || isFurther(beyond, furthest.beyond!);
+    for (const scan of length === FIRST_ROUND ? [...ordered, ...jumping] : [...jumping, best, ...others]) {
+      const step = await scan.step(rest, length, count - rows.length, isWorth);
       if (step === null) continue;
       if (step.beyond === null || step.rows.length >= count - rows.length) {
         return { rows: [...rows, ...step.rows], beyond: null };
       }
-      if (furthest !== null && !isFurther(step.beyond, furthest.beyond!)) continue;
+      if (!isWorth(step.beyond)) continue;
       furthest = step;
       if (ordered.includes(scan)) best = scan;
+      else if (length === SECOND_ROUND) break;
     }
     if (furthest !== null && take(furthest)) return { rows, beyond: null };
   }
   for (let steps = 0; steps < mostSteps; steps += 1) {
     let step: Step<K, R> | null = null;
-    for (const scan of [...jumping, best]) step ??= await scan.step(rest, LONG_STEP, count - rows.length);
+    for (const scan of [...jumping, best]) step ??= await scan.step(rest, LONG_STEP, count - rows.length, () => true);
     if (take(step!)) return { rows, beyond: null };
   }
   return { rows, beyond: rest };

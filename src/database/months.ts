@@ -15,6 +15,12 @@ export function nearestMonth({ from, until }: KeyRange<string>, upwards: boolean
   return { from: start < from ? from : start, until };
 }
 
+/** The whole month that a range of `nearestMonth` lies in, without an end where that is the present one or a later one. */
+export function wholeMonth({ from }: KeyRange<string>, nowMs: number): { from: string; until: string | null } {
+  const isPresent = uuidTime(from) >= monthStartMs(nowMs);
+  return { from: monthEdge(uuidTime(from), 0), until: isPresent ? null : monthEdge(uuidTime(from), 1) };
+}
+
 function isMonthStart(uuid: string): boolean {
   return uuid === monthEdge(uuidTime(uuid), 0);
 }

@@ -55,32 +55,36 @@ export function deliveredStatement(
   });
 }
 
-/** So many hits of a word alone are judged, and of all words in a month; with more, walking meets them soon. */
+/** So many hits of a word alone are judged at once, and of a month; with more, walking meets them soon. */
 export const MOST_HITS = { alone: 500, month: 2_000 } as const;
 
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
- * in the range; past `MOST_HITS[of]` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
- * keep the planner, which cannot know how frequent a word is, from any other index; a month alone is asked for by its
- * ids, so that other partitions are left out.
+ * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
+ * keep the planner, which cannot know how frequent a word is, from any other index. `month`: the whole month that
+ * the range lies in, as `wholeMonth` gives it: part of the text, so that the planner knows it to be one
+ * partition; null: the range is of many.
  */
 export function wordsStatement(
   order: Order,
   remainder: 'columns' | 'columns and deliveries',
-  of: keyof typeof MOST_HITS,
+  month: { from: string; until: string | null } | null,
 ): ShapedStatement<EventValue> {
-  return shapes.get(`events.words.${of}.${remainder}.${order}`, (p) => {
+  const of = month === null ? 'alone' : 'month';
+  const part = month === null ? of : `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;
+  return shapes.get(`events.words.${part}.${remainder}.${order}`, (p) => {
     const tail = `ORDER BY h.id ${order} LIMIT ${p('limit')}`;
-    const ids = of === 'month' ? inRange(p) : `(${inRange(p)}) IS TRUE`;
+    const start = month === null ? '' : `AND e.id >= '${month.from}'`;
+    const inMonth = (month?.until ?? null) === null ? start : `${start} AND e.id < '${month!.until}'`;
     return `WITH hits AS MATERIALIZED (
         SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
         WHERE ${indexedWords('e')} @@ ${p('question')}::tsquery AND (e.account_id = ${p('accountId')}) IS TRUE
-          AND (e.mode = ${p('mode')}) IS TRUE AND ${ids} LIMIT ${MOST_HITS[of] + 1}
+          AND (e.mode = ${p('mode')}) IS TRUE AND (${inRange(p)}) IS TRUE ${inMonth} LIMIT ${MOST_HITS[of] + 1}
       )
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (
         SELECT e.* FROM (SELECT h.id FROM hits h WHERE h.passes ${tail}) AS h CROSS JOIN LATERAL (
-          SELECT ${COLUMNS} FROM signalpost.events e WHERE ${tenant(p)} AND e.id = h.id LIMIT 1
+          SELECT ${COLUMNS} FROM signalpost.events e WHERE ${tenant(p)} AND e.id = h.id ${inMonth} LIMIT 1
         ) AS e
       ) AS found ON true ORDER BY found.id ${order}`;
   });

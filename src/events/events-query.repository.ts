@@ -12,12 +12,14 @@ import {
   type OrderedReads,
   orderedScan,
   type Scan,
+  SECOND_ROUND,
+  type Step,
   walk,
   type WalkDirection,
   type Walked,
   wholeWalk,
 } from '../database/filtered-walk.js';
-import { nearestMonth } from '../database/months.js';
+import { nearestMonth, wholeMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
 import { everyTerm, tellingFirst, type TermCount, termShares } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
@@ -145,40 +147,56 @@ export class EventsQueryRepository {
   }
 
   /**
-   * At first everything at once, by one word that is rare enough or nowhere; once the first round has found little, a
-   * month at a time by all words together, for an index reads all there is of the beginning of a frequent word, however
-   * few are wanted. Which words are frequent, a look at the nearest events tells.
+   * At first everything at once, by one word that is rare enough or nowhere. Where it has more hits than that, a month at
+   * a time by this word, with the others left to the filters. Once the first rounds have found little, a month at a time
+   * by all words together, for an index reads all there is of the beginning of a frequent word, however few are wanted.
+   * Which words are frequent, a look at the nearest events tells.
    */
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
     const { terms } = filters;
     const remainder = conditions.has('delivery') ? 'columns and deliveries' : 'columns';
+    const nowMs = this.clock.now().getTime();
+    let rarest: string | null = null;
     const ask = async (
-      of: 'alone' | 'month',
       asked: readonly string[],
       range: KeyRange<string>,
+      month: WholeMonth | null,
       limit: number,
     ): Promise<EventBody[] | null> => {
       const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, asked);
-      const statement = statements.wordsStatement(order, remainder, of);
+      const statement = statements.wordsStatement(order, remainder, month);
       const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
-      return rows[0]!.hits > statements.MOST_HITS[of] ? null : rows.filter(({ id }) => id !== null);
+      const most = month === null ? statements.MOST_HITS.alone : statements.MOST_HITS.month;
+      return rows[0]!.hits > most ? null : rows.filter(({ id }) => id !== null);
+    };
+    const askMonth = async (
+      questions: readonly (readonly string[])[],
+      range: KeyRange<string>,
+      limit: number,
+    ): Promise<Step<string, EventBody> | null> => {
+      const near = nearestMonth(range, order === 'ASC', nowMs);
+      const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
+      for (const asked of questions) {
+        const rows = await ask(asked, near, wholeMonth(near, nowMs), limit);
+        if (rows !== null) return { rows, beyond: beyond.from < beyond.until ? beyond : null };
+      }
+      return null;
     };
     return {
       step: async (range, length, limit) => {
         if (length === FIRST_ROUND) {
           const given = { ...values, ...range, limit: FIRST_ROUND };
           const counts = await this.rows<TermCount>(statements.sampleStatement(order), given);
-          for (const term of tellingFirst(terms, termShares(terms, counts, FIRST_ROUND))) {
-            const rows = await ask('alone', [term], range, limit);
+          const shares = termShares(terms, counts, FIRST_ROUND);
+          const telling = tellingFirst(terms, shares);
+          for (const term of telling) {
+            const rows = await ask([term], range, null, limit);
             if (rows !== null) return { rows, beyond: null };
           }
-          return null;
+          rarest = telling.find((term) => !shares.has(term)) ?? null;
         }
-        const near = nearestMonth(range, order === 'ASC', this.clock.now().getTime());
-        const rows = await ask('month', terms, near, limit);
-        if (rows === null) return null;
-        const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
-        return { rows, beyond: beyond.from < beyond.until ? beyond : null };
+        if (rarest !== null) return askMonth(terms.length > 1 ? [[rarest], terms] : [terms], range, limit);
+        return length > SECOND_ROUND ? askMonth([terms], range, limit) : null;
       },
     };
   }
@@ -196,6 +214,9 @@ interface Search {
   readonly values: EventValues;
   readonly order: scans.Order;
 }
+
+/** A month as `wholeMonth` gives it. */
+type WholeMonth = ReturnType<typeof wholeMonth>;
 
 interface EventReads extends OrderedReads<string, EventBody> {
   /** Whether it answers all conditions by itself, so that nothing it reads is left out. */

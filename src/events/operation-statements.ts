@@ -29,8 +29,11 @@ export const COLUMNS = `o.id, o.kind, o.status, o.version, o.amount, o.currency,
 /** The time of an operation `o` as its place in a list says it: to the millisecond, in UTC. */
 export const PLACE = `to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at`;
 
-/** So many hits are judged and sorted, of one word or reference and of all words; with more, walking meets them soon. */
-export const MOST_HITS = { alone: 500, together: 5_000 } as const;
+/**
+ * So many hits of a word or reference are judged: few where it may be frequent, for then they are gathered in vain; with
+ * more than many, walking meets them soon.
+ */
+export const MOST_HITS = { few: 500, many: 5_000 } as const;
 
 const shapes = new StatementShapes<OperationValue>();
 
@@ -102,34 +105,56 @@ export function sampleStatement(order: Order): OperationStatement {
 
 /**
  * A page of the operations that a word or a reference leads to, and in each row, also where there is no operation, how
- * many hits there were; past `MOST_HITS[of]` the page means nothing. Index: operations_by_word, whose tests of truth keep
- * the planner from any other; or events_by_reference, for the event that made an operation's state carries the same
- * reference.
+ * many hits there were; past `MOST_HITS[most]` the page means nothing.
  */
 export function hitsStatement(
   lead: 'words' | 'reference',
-  of: keyof typeof MOST_HITS,
+  most: keyof typeof MOST_HITS,
   order: Order,
 ): OperationStatement {
-  return shapes.get(`operations.${lead}.${of}.${order}`, (p) => {
-    const most = MOST_HITS[of] + 1;
-    const hits =
-      lead === 'words'
-        ? `SELECT o.id FROM signalpost.operations o
-           WHERE ${indexedWords('o')} @@ ${p('question')}::tsquery AND (o.account_id = ${p('accountId')}) IS TRUE
-             AND (o.mode = ${p('mode')}) IS TRUE LIMIT ${most}`
-        : `SELECT e.id FROM unnest(${p('references')}::text[]) AS wanted (value) CROSS JOIN LATERAL (
-             SELECT e.operation_id AS id FROM signalpost.events e
-             WHERE e.account_id = ${p('accountId')} AND e.mode = ${p('mode')} AND e.reference = wanted.value
-               AND e.id >= ${p('lastEventFrom')} LIMIT ${most}
-           ) AS e LIMIT ${most}`;
-    return `WITH hits AS MATERIALIZED (${hits})
+  return shapes.get(`operations.${lead}.${most}.${order}`, (p) => {
+    const bound = MOST_HITS[most] + 1;
+    const found = lead === 'words' ? ofWords(p, bound) : ofReference(p, bound);
+    return `WITH hits AS MATERIALIZED (${found.hits})
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (
-        SELECT o.* FROM (SELECT DISTINCT h.id FROM hits h WHERE (SELECT count(*) FROM hits) < ${most}) AS h CROSS JOIN LATERAL (
-          SELECT ${COLUMNS} FROM signalpost.operations o
-          WHERE ${tenant(p)} AND o.id = h.id AND ${inRange(p)} AND ${remaining(p)} LIMIT 1
+        SELECT o.* FROM (${found.wanted(`(SELECT count(*) FROM hits) < ${bound}`, order)}) AS h CROSS JOIN LATERAL (
+          SELECT ${COLUMNS} FROM signalpost.operations o WHERE ${tenant(p)} AND o.id = h.id ${found.judged} LIMIT 1
         ) AS o ${inOrder(order)} LIMIT ${p('limit')}
       ) AS found ON true ${inOrder(order, 'found')}`;
   });
+}
+
+interface Hits {
+  readonly hits: string;
+  /** The ids among them that are looked up by primary key, if they are few enough. */
+  readonly wanted: (areFew: string, order: Order) => string;
+  /** What remains to be asked of those. */
+  readonly judged: string;
+}
+
+// Index: operations_by_word, whose tests of truth keep the planner from any other. Each hit is judged where it is met,
+// so that only a page of them is looked up.
+function ofWords(p: Placeholder, bound: number): Hits {
+  return {
+    hits: `SELECT o.id, o.created_at, (${inRange(p)} AND ${remaining(p)}) AS passes FROM signalpost.operations o
+      WHERE ${indexedWords('o')} @@ ${p('question')}::tsquery AND (o.account_id = ${p('accountId')}) IS TRUE
+        AND (o.mode = ${p('mode')}) IS TRUE LIMIT ${bound}`,
+    wanted: (areFew, order) =>
+      `SELECT h.id FROM hits h WHERE h.passes AND ${areFew} ${inOrder(order, 'h')} LIMIT ${p('limit')}`,
+    judged: '',
+  };
+}
+
+// Index: events_by_reference, for the event that made an operation's state carries the same reference.
+function ofReference(p: Placeholder, bound: number): Hits {
+  return {
+    hits: `SELECT e.id FROM unnest(${p('references')}::text[]) AS wanted (value) CROSS JOIN LATERAL (
+        SELECT e.operation_id AS id FROM signalpost.events e
+        WHERE e.account_id = ${p('accountId')} AND e.mode = ${p('mode')} AND e.reference = wanted.value
+          AND e.id >= ${p('lastEventFrom')} LIMIT ${bound}
+      ) AS e LIMIT ${bound}`,
+    wanted: (areFew) => `SELECT DISTINCT h.id FROM hits h WHERE ${areFew}`,
+    judged: `AND ${inRange(p)} AND ${remaining(p)}`,
+  };
 }

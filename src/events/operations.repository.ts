@@ -134,30 +134,39 @@ export class OperationsRepository {
   }
 
   /**
-   * Everything at once: at first where the reference or a word is rare or nowhere, then where all words together are,
-   * for an index reads all there is of the beginning of a frequent word, however few are wanted. Which words are
-   * frequent, a look at the nearest operations tells.
+   * Everything at once: at first where the reference or a word is rare or nowhere; then, once walking has found little,
+   * where all words together are, for an index reads all there is of the beginning of a frequent word, however few are
+   * wanted. Which words are frequent, a look at the nearest operations tells.
    */
   private hitsScan({ references, terms }: OperationFilters, values: OperationValues, order: Order): OperationsScan {
     const owner = { accountId: String(values.accountId), mode: String(values.mode) };
-    const ofReference: Lead[] = references.length > 0 ? [{ lead: 'reference', question: null }] : [];
-    const ofTerms = (asked: readonly string[]): Lead => ({ lead: 'words', question: everyTerm(owner, asked) });
-    const leadsOf = async (range: KeyRange<Place>, of: keyof typeof MOST_HITS): Promise<Lead[]> => {
-      if (terms.length === 0) return ofReference;
-      if (of === 'together') return [...ofReference, ofTerms(terms)];
-      const given = { ...values, ...boundsOf(range), limit: FIRST_ROUND };
-      const counts = await this.rows<TermCount>(sampleStatement(order), given);
-      const telling = tellingFirst(terms, termShares(terms, counts, FIRST_ROUND));
-      return [...ofReference, ...telling.map((term) => ofTerms([term]))];
+    const ofReference = (most: Lead['most']): Lead[] =>
+      references.length > 0 ? [{ lead: 'reference', question: null, most }] : [];
+    const ofTerms = (asked: readonly string[], most: Lead['most']): Lead => {
+      return { lead: 'words', question: everyTerm(owner, asked), most };
     };
+    const firstLeads = async (range: KeyRange<Place>): Promise<Lead[]> => {
+      if (terms.length === 0) return ofReference('few');
+      const given = { ...values, ...boundsOf(range), limit: FIRST_ROUND };
+      const shares = termShares(terms, await this.rows<TermCount>(sampleStatement(order), given), FIRST_ROUND);
+      const most = (term: string, place: number): Lead['most'] => (place === 0 && !shares.has(term) ? 'many' : 'few');
+      const ofTelling = tellingFirst(terms, shares).map((term, place) => ofTerms([term], most(term, place)));
+      return [...ofReference('few'), ...ofTelling];
+    };
+    const lastLeads = (): Lead[] => [...ofReference('many'), ...(terms.length > 0 ? [ofTerms(terms, 'many')] : [])];
+    const refused = new Set<string>();
     return {
       step: async (range, length, limit) => {
-        const of = length === FIRST_ROUND ? 'alone' : length === SECOND_ROUND ? 'together' : null;
-        if (of === null) return null;
-        for (const { lead, question } of await leadsOf(range, of)) {
+        // Where words are frequent, walking meets them at less cost than their places are gathered.
+        if (length === SECOND_ROUND) return null;
+        for (const asked of length === FIRST_ROUND ? await firstLeads(range) : lastLeads()) {
+          const key = Object.values(asked).join();
+          if (refused.has(key)) continue;
+          const { lead, most, question } = asked;
           const given = { ...values, ...boundsOf(range), limit, question };
-          const rows = await this.rows<OperationRow & { hits: number }>(hitsStatement(lead, of, order), given);
-          if (rows[0]!.hits <= MOST_HITS[of]) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
+          const rows = await this.rows<OperationRow & { hits: number }>(hitsStatement(lead, most, order), given);
+          if (rows[0]!.hits <= MOST_HITS[most]) return { rows: rows.filter(({ id }) => id !== null), beyond: null };
+          refused.add(key);
         }
         return null;
       },
@@ -173,6 +182,8 @@ export class OperationsRepository {
 interface Lead {
   readonly lead: 'words' | 'reference';
   readonly question: string | null;
+  /** How many hits it may have. */
+  readonly most: keyof typeof MOST_HITS;
 }
 
 /** A place in the list: a time, as PostgreSQL reads it, and an id within it. */
