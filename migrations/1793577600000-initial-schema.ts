@@ -15,9 +15,9 @@ export class InitialSchema1793577600000 implements MigrationInterface {
       SELECT format('DROP FUNCTION %s CASCADE', p.oid::regprocedure) AS drop
       FROM pg_proc p WHERE p.pronamespace = 'signalpost'::regnamespace
       UNION ALL
-      SELECT format('DROP TABLE %s CASCADE', c.oid::regclass)
+      SELECT format('DROP %s %s CASCADE', CASE c.relkind WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, c.oid::regclass)
       FROM pg_class c
-      WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+      WHERE c.relnamespace = 'signalpost'::regnamespace AND c.relkind IN ('r', 'p', 'c') AND NOT c.relispartition
         AND c.relname <> 'migrations'`);
     for (const { drop } of objects) await queryRunner.query(drop);
   }

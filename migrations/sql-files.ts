@@ -5,7 +5,7 @@ export function readSql(name: string): string {
   return readFileSync(new URL(name, import.meta.url), 'utf8');
 }
 
-/** The files that hold the tables and their indexes, in the order in which they run. */
+/** The files that hold the tables, their indexes, and the types of the functions' parameters, in the order in which they run. */
 export const SCHEMA_FILES = [
   'schema/general.sql',
   'schema/accounts-and-keys.sql',
@@ -14,6 +14,8 @@ export const SCHEMA_FILES = [
   'schema/webhooks.sql',
   'schema/deliveries.sql',
   'schema/dispatcher.sql',
+  'schema/publish-types.sql',
+  'schema/settle-types.sql',
 ] as const;
 
 /** The files that hold one database function each; a test compares them with what the database has. */

@@ -3,12 +3,9 @@
 -- when it was claimed (`numbers` = its attempts so far + 1), so a late settle changes nothing. A delivery that was
 -- cancelled while its attempt was in the air keeps its end and still gets the attempt.
 --
--- `statuses`: '' reschedules after `waits_ms`, else the delivery's end with `reasons` ('' for none).
 -- `finished_batches`: rows of claimed_batches of which nothing is in the air any more.
--- `failing_*`: those of `endpoints` whose run of failures begins (true) or ends (false) with this settle.
--- `log_*`: logs about the row `log_rows`, written only when that row was settled.
 --
--- Answers the numbers (from 1) of the rows that were settled; null when the lease is lost: then nothing was written.
+-- Answers the places (from 1) of the settlements that took effect; null when the lease is lost: then nothing was written.
 --
 -- Lock: the dispatcher's row against its deletion (heartbeats go on), the endpoints (shared, or for update where their
 -- failing changes), the deliveries, their followers, each in the order of their ids, at last the counters of attempts.
@@ -24,38 +21,16 @@
 CREATE OR REPLACE FUNCTION signalpost.settle_deliveries(
   dispatcher_token uuid,
   finished_batches bigint[],
-  accounts uuid[],
-  modes text[],
-  ids uuid[],
-  endpoints uuid[],
-  numbers integer[],
-  statuses text[],
-  reasons text[],
-  waits_ms bigint[],
-  attempt_ids uuid[],
-  attempts_started_at timestamptz[],
-  durations_ms integer[],
-  outcomes text[],
-  status_codes smallint[],
-  error_codes text[],
-  error_messages text[],
-  response_bodies text[],
-  responses_truncated boolean[],
-  failing_accounts uuid[],
-  failing_modes text[],
-  failing_endpoints uuid[],
-  failing_begins boolean[],
-  -- '' or why the endpoint has to be disabled after this: whoever does it finds the mark, though this process die.
-  dead_reasons text[],
-  log_rows integer[],
-  log_id_tails text[],
-  log_actions text[],
-  log_statuses text[],
-  log_descriptions text[],
-  log_searches text[],
-  -- Events of the system that follow from the row `inbox_rows`, published by the ordinary ingest.
-  inbox_rows integer[],
-  inbox_inputs text[]
+  settlements signalpost.settlement[],
+  -- Their places (from 1) in the order of their deliveries.
+  lock_order integer[],
+  -- Those of the settlements, each once, in the order of their ids.
+  endpoints signalpost.settled_endpoint[],
+  -- One after another for the same endpoint.
+  endpoint_changes signalpost.endpoint_change[],
+  -- Written only when their settlement took effect.
+  logs signalpost.settlement_log[],
+  system_events signalpost.settlement_event[]
 ) RETURNS integer[]
 LANGUAGE plpgsql STRICT
 SET jit = off
@@ -75,8 +50,10 @@ DECLARE
   recorded integer[];
   all_settled boolean;
   n integer;
+  settlement signalpost.settlement;
+  endpoint signalpost.settled_endpoint;
+  change signalpost.endpoint_change;
   ended signalpost.pending_deliveries;
-  endpoint record;
   leftover record;
   has_leftovers boolean;
   any_leftovers boolean := false;
@@ -96,19 +73,14 @@ BEGIN
   IF cardinality(finished_batches) > 0 THEN
     DELETE FROM signalpost.claimed_batches b WHERE b.token = dispatcher_token AND b.batch = ANY (finished_batches);
   END IF;
-  IF cardinality(ids) = 0 THEN
+  IF cardinality(settlements) = 0 THEN
     RETURN '{}';
   END IF;
 
   -- The endpoints, in the order of their ids, so that none is disabled or deleted before this commits: a delivery that
   -- was read as skipped or cancelled must not turn into anything else.
-  FOR endpoint IN
-    SELECT s.account_id, s.mode, s.id
-    FROM unnest(accounts, modes, endpoints) AS s (account_id, mode, id)
-    GROUP BY s.account_id, s.mode, s.id
-    ORDER BY s.account_id, s.mode, s.id
-  LOOP
-    IF endpoint.id = ANY (failing_endpoints) THEN
+  FOREACH endpoint IN ARRAY endpoints LOOP
+    IF endpoint.is_changed THEN
       SELECT w.has_leftovers INTO has_leftovers
       FROM signalpost.webhook_endpoints w
       WHERE w.account_id = endpoint.account_id AND w.mode = endpoint.mode AND w.id = endpoint.id
@@ -125,22 +97,16 @@ BEGIN
   -- What a disabling or deletion ended while it was in the air ends so here; below it gets its attempt. The mark is set
   -- with either, and stands until a job has ended all of them.
   IF any_leftovers THEN
-    FOR leftover IN
-      SELECT q.account_id, q.mode, q.id, q.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at
-      FROM (
-        SELECT * FROM unnest(accounts, modes, ids, numbers, endpoints) AS g (account_id, mode, id, number, endpoint_id)
-        ORDER BY g.account_id, g.mode, g.id
-      ) AS s
-      JOIN signalpost.webhook_endpoints w
-        ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-      CROSS JOIN LATERAL (
-        SELECT p.account_id, p.mode, p.id, p.endpoint_epoch
-        FROM signalpost.pending_deliveries p
-        WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id AND p.attempt_count = s.number - 1
-          AND (p.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
-        FOR NO KEY UPDATE
-      ) AS q
-    LOOP
+    FOREACH n IN ARRAY lock_order LOOP
+      settlement := settlements[n];
+      SELECT p.endpoint_epoch < w.epoch AS is_skipped, w.epoch_ended_at, w.deleted_at INTO leftover
+      FROM signalpost.webhook_endpoints w
+      JOIN signalpost.pending_deliveries p
+        ON p.account_id = settlement.account_id AND p.mode = settlement.mode AND p.id = settlement.id
+      WHERE w.account_id = settlement.account_id AND w.mode = settlement.mode AND w.id = settlement.endpoint_id
+        AND p.attempt_count = settlement.number - 1 AND (p.endpoint_epoch < w.epoch OR w.deleted_at IS NOT NULL)
+      FOR NO KEY UPDATE OF p;
+      CONTINUE WHEN NOT FOUND;
       INSERT INTO signalpost.deliveries AS target (
         account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
         status, status_reason, attempt_count, ended_at)
@@ -149,30 +115,28 @@ BEGIN
              CASE WHEN leftover.is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, q.attempt_count,
              CASE WHEN leftover.is_skipped THEN leftover.epoch_ended_at ELSE leftover.deleted_at END
       FROM signalpost.pending_deliveries q
-      WHERE q.account_id = leftover.account_id AND q.mode = leftover.mode AND q.id = leftover.id;
+      WHERE q.account_id = settlement.account_id AND q.mode = settlement.mode AND q.id = settlement.id;
       DELETE FROM signalpost.pending_deliveries AS target
-      WHERE target.account_id = leftover.account_id AND target.mode = leftover.mode AND target.id = leftover.id;
+      WHERE target.account_id = settlement.account_id AND target.mode = settlement.mode AND target.id = settlement.id;
     END LOOP;
   END IF;
 
   -- One statement for all would leave the planner a choice, and when the queue was empty at its last look it chooses to
   -- walk all of it.
-  FOR n IN
-    SELECT g.n FROM unnest(accounts, modes, ids) WITH ORDINALITY AS g (account_id, mode, id, n)
-    ORDER BY g.account_id, g.mode, g.id
-  LOOP
-    IF statuses[n] = '' THEN
+  FOREACH n IN ARRAY lock_order LOOP
+    settlement := settlements[n];
+    IF settlement.status IS NULL THEN
       UPDATE signalpost.pending_deliveries AS target
-      SET due_at = clock_timestamp() + waits_ms[n] * interval '1 millisecond', attempt_count = numbers[n],
+      SET due_at = clock_timestamp() + settlement.wait_ms * interval '1 millisecond', attempt_count = settlement.number,
           -- An attempt that ended shows that the delivery does not kill its sender.
-          crash_count = 0, first_attempt_at = coalesce(target.first_attempt_at, attempts_started_at[n])
-      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
-        AND target.attempt_count = numbers[n] - 1;
+          crash_count = 0, first_attempt_at = coalesce(target.first_attempt_at, settlement.started_at)
+      WHERE target.account_id = settlement.account_id AND target.mode = settlement.mode AND target.id = settlement.id
+        AND target.attempt_count = settlement.number - 1;
       CONTINUE WHEN NOT FOUND;
     ELSE
       DELETE FROM signalpost.pending_deliveries AS target
-      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n]
-        AND target.attempt_count = numbers[n] - 1
+      WHERE target.account_id = settlement.account_id AND target.mode = settlement.mode AND target.id = settlement.id
+        AND target.attempt_count = settlement.number - 1
       RETURNING target.* INTO ended;
       CONTINUE WHEN NOT FOUND;
       all_ended := array_append(all_ended, ended);
@@ -182,42 +146,35 @@ BEGIN
     settled := array_append(settled, n);
   END LOOP;
 
-  all_settled := cardinality(settled) = cardinality(ids);
+  all_settled := cardinality(settled) = cardinality(settlements);
   IF NOT all_settled THEN
-    SELECT coalesce(array_agg(s.n), '{}') INTO cancelled
-    FROM unnest(accounts, modes, ids, numbers) WITH ORDINALITY AS s (account_id, mode, id, number, n)
+    SELECT coalesce(array_agg(s.ordinality), '{}') INTO cancelled
+    FROM unnest(settlements) WITH ORDINALITY AS s
     JOIN signalpost.deliveries d
       ON d.account_id = s.account_id AND d.mode = s.mode AND d.id = s.id
       AND d.status IN ('cancelled', 'skipped') AND d.attempt_count = s.number - 1
-    WHERE s.n <> ALL (settled);
+    WHERE s.ordinality <> ALL (settled);
     FOREACH n IN ARRAY cancelled LOOP
+      settlement := settlements[n];
       UPDATE signalpost.deliveries AS target
-      SET attempt_count = numbers[n]
-      WHERE target.account_id = accounts[n] AND target.mode = modes[n] AND target.id = ids[n];
+      SET attempt_count = settlement.number
+      WHERE target.account_id = settlement.account_id AND target.mode = settlement.mode AND target.id = settlement.id;
     END LOOP;
   END IF;
   recorded := settled || cancelled;
 
-  -- From the account's own row of endpoints, for a plan that stays within one shard. Attempts lie in the month of their
-  -- delivery, and that of one that waited for longer than attempts are kept may be gone: then only those go in that are
-  -- certain to have a place.
+  -- Attempts lie in the month of their delivery, and that of one that waited for longer than attempts are kept may be
+  -- gone: then only those go in that are certain to have a place.
   <<attempts_kept>>
   LOOP
     BEGIN
       INSERT INTO signalpost.attempts AS target (
         account_id, mode, delivery_id, number, id, endpoint_id, started_at, duration_ms, outcome, status_code, error_code,
         error_message, response_body, response_truncated)
-      SELECT w.account_id, w.mode, s.id, s.number, s.attempt_id, w.id, s.started_at, s.duration_ms, s.outcome,
+      SELECT s.account_id, s.mode, s.id, s.number, s.attempt_id, s.endpoint_id, s.started_at, s.duration_ms, s.outcome,
              s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
-      FROM unnest(
-        accounts, modes, ids, endpoints, numbers, attempt_ids, attempts_started_at, durations_ms, outcomes, status_codes,
-        error_codes, error_messages, response_bodies, responses_truncated
-      ) WITH ORDINALITY AS s (
-        account_id, mode, id, endpoint_id, number, attempt_id, started_at, duration_ms, outcome, status_code, error_code,
-        error_message, response_body, response_truncated, n)
-      JOIN signalpost.webhook_endpoints w
-        ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
-      WHERE (all_settled OR s.n = ANY (recorded)) AND s.id >= oldest_delivery;
+      FROM unnest(settlements) WITH ORDINALITY AS s
+      WHERE (all_settled OR s.ordinality = ANY (recorded)) AND s.id >= oldest_delivery;
       EXIT attempts_kept;
     EXCEPTION WHEN check_violation THEN
       IF oldest_delivery > '00000000-0000-0000-0000-000000000000' THEN
@@ -233,84 +190,76 @@ BEGIN
     INSERT INTO signalpost.deliveries AS target (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
       status, status_reason, attempt_count, ended_at)
-    SELECT w.account_id, w.mode, q.id, w.id, q.event_id, q.event_type, q.operation_id, q.trigger,
-           q.previous_delivery_id, q.recovery_id, statuses[ended_rows[q.ordinality]],
-           nullif(reasons[ended_rows[q.ordinality]], ''), numbers[ended_rows[q.ordinality]], clock_timestamp()
-    FROM unnest(all_ended) WITH ORDINALITY AS q
-    JOIN signalpost.webhook_endpoints w
-      ON w.account_id = q.account_id AND w.mode = q.mode AND w.id = q.endpoint_id;
+    SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
+           q.previous_delivery_id, q.recovery_id, (settlements[ended_rows[q.ordinality]]).status,
+           (settlements[ended_rows[q.ordinality]]).reason, (settlements[ended_rows[q.ordinality]]).number,
+           clock_timestamp()
+    FROM unnest(all_ended) WITH ORDINALITY AS q;
   END IF;
 
   IF any_followers THEN
     PERFORM signalpost.release_followers(all_ended);
   END IF;
 
-  FOR n IN 1 .. cardinality(failing_endpoints) LOOP
+  FOREACH change IN ARRAY endpoint_changes LOOP
     UPDATE signalpost.webhook_endpoints AS target
-    SET failing_since = CASE WHEN failing_begins[n] THEN now() END
-    WHERE target.account_id = failing_accounts[n] AND target.mode = failing_modes[n] AND target.id = failing_endpoints[n]
-      AND (target.failing_since IS NULL) = failing_begins[n];
-    IF dead_reasons[n] <> '' THEN
+    SET failing_since = CASE WHEN change.failing_begins THEN now() END
+    WHERE target.account_id = change.account_id AND target.mode = change.mode AND target.id = change.id
+      AND (target.failing_since IS NULL) = change.failing_begins;
+    IF change.dead_reason IS NOT NULL THEN
       UPDATE signalpost.webhook_endpoints AS target
-      SET dead_reason = dead_reasons[n], dead_revision = target.revision
-      WHERE target.account_id = failing_accounts[n] AND target.mode = failing_modes[n]
-        AND target.id = failing_endpoints[n] AND target.status = 'enabled' AND target.deleted_at IS NULL
-        AND (dead_reasons[n] <> 'failing' OR target.failing_since <= now() - interval '24 hours');
+      SET dead_reason = change.dead_reason, dead_revision = target.revision
+      WHERE target.account_id = change.account_id AND target.mode = change.mode AND target.id = change.id
+        AND target.status = 'enabled' AND target.deleted_at IS NULL
+        AND (change.dead_reason <> 'failing' OR target.failing_since <= now() - interval '24 hours');
     END IF;
   END LOOP;
 
-  IF cardinality(log_rows) > 0 THEN
+  IF cardinality(logs) > 0 THEN
     INSERT INTO signalpost.logs AS target (
       account_id, mode, id, category, action, status, description, operation_id, event_id, endpoint_id, delivery_id,
       actor_type, search, occurred_at)
-    SELECT w.account_id, w.mode,
-           (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || g.id_tail)::uuid,
-           'webhook', g.action, g.status, g.description,
-           coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), w.id, ids[g.row],
-           'system', g.search, clock_timestamp()
-    FROM unnest(log_rows, log_id_tails, log_actions, log_statuses, log_descriptions, log_searches)
-      AS g (row, id_tail, action, status, description, search)
-    JOIN signalpost.webhook_endpoints w
-      ON w.account_id = accounts[g.row] AND w.mode = modes[g.row] AND w.id = endpoints[g.row]
+    SELECT s.account_id, s.mode,
+           (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || s.id_tail)::uuid,
+           'webhook', s.action, s.status, s.description,
+           coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), s.endpoint_id, s.id,
+           'system', s.search, clock_timestamp()
+    FROM (
+      SELECT g.*, (settlements[g.settlement]).account_id, (settlements[g.settlement]).mode, (settlements[g.settlement]).id,
+             (settlements[g.settlement]).endpoint_id
+      FROM unnest(logs) AS g
+      WHERE g.settlement = ANY (settled)
+    ) AS s
     LEFT JOIN LATERAL (
       SELECT p.operation_id, p.event_id
       FROM signalpost.pending_deliveries p
-      WHERE p.account_id = w.account_id AND p.mode = w.mode AND p.id = ids[g.row]
+      WHERE p.account_id = s.account_id AND p.mode = s.mode AND p.id = s.id
       OFFSET 0
     ) AS q ON true
-    LEFT JOIN signalpost.deliveries d
-      ON d.account_id = w.account_id AND d.mode = w.mode AND d.id = ids[g.row]
-    WHERE g.row = ANY (settled);
+    LEFT JOIN signalpost.deliveries d ON d.account_id = s.account_id AND d.mode = s.mode AND d.id = s.id;
   END IF;
 
-  IF cardinality(inbox_rows) > 0 THEN
+  IF cardinality(system_events) > 0 THEN
     INSERT INTO signalpost.event_inbox (account_id, mode, source, input)
-    SELECT accounts[g.row], modes[g.row], 'system', g.input::json
-    FROM unnest(inbox_rows, inbox_inputs) AS g (row, input)
-    WHERE g.row = ANY (settled);
+    SELECT (settlements[g.settlement]).account_id, (settlements[g.settlement]).mode, 'system', g.input::json
+    FROM unnest(system_events) AS g
+    WHERE g.settlement = ANY (settled);
     PERFORM pg_notify('signalpost_inbox', '');
   END IF;
 
   -- What the statistics of endpoints read. The counters' rows are locked in the order of their key, as the last thing of
   -- all: another settle of the same endpoint waits for no more than this commit.
   INSERT INTO signalpost.attempt_counts AS target (account_id, mode, endpoint_id, hour, reason, bucket, count)
-  SELECT w.account_id, w.mode, w.id, s.hour, s.reason, s.bucket, s.count
-  FROM (
-    SELECT g.account_id, g.mode, g.endpoint_id, date_trunc('hour', g.started_at, 'UTC') AS hour,
-           CASE
-             WHEN g.outcome = 'succeeded' THEN ''
-             ELSE coalesce(g.error_code, 'status_' || g.status_code / 100 || 'xx')
-           END AS reason,
-           ceil(ln(greatest(g.duration_ms, 1)) / ln(1.1))::smallint AS bucket,
-           count(*) AS count
-    FROM unnest(accounts, modes, endpoints, attempts_started_at, durations_ms, outcomes, status_codes, error_codes)
-      WITH ORDINALITY
-      AS g (account_id, mode, endpoint_id, started_at, duration_ms, outcome, status_code, error_code, n)
-    WHERE all_settled OR g.n = ANY (recorded)
-    GROUP BY 1, 2, 3, 4, 5, 6
-  ) AS s
-  JOIN signalpost.webhook_endpoints w
-    ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
+  SELECT g.account_id, g.mode, g.endpoint_id, date_trunc('hour', g.started_at, 'UTC') AS hour,
+         CASE
+           WHEN g.outcome = 'succeeded' THEN ''
+           ELSE coalesce(g.error_code, 'status_' || g.status_code / 100 || 'xx')
+         END AS reason,
+         ceil(ln(greatest(g.duration_ms, 1)) / ln(1.1))::smallint AS bucket,
+         count(*) AS count
+  FROM unnest(settlements) WITH ORDINALITY AS g
+  WHERE all_settled OR g.ordinality = ANY (recorded)
+  GROUP BY 1, 2, 3, 4, 5, 6
   ORDER BY 1, 2, 3, 4, 5, 6
   ON CONFLICT (account_id, mode, endpoint_id, hour, reason, bucket)
   DO UPDATE SET count = target.count + excluded.count;

@@ -57,7 +57,8 @@ CREATE TABLE signalpost.operations (
   updated_at timestamptz(3) NOT NULL,
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 70);
-CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id);
+-- For predicates that are true of every row, see pending_deliveries_due.
+CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id) WHERE created_at IS NOT NULL;
 CREATE INDEX operations_by_state ON signalpost.operations (account_id, mode, kind, status, created_at, id)
   WHERE kind IS NOT NULL;
 

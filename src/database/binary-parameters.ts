@@ -1,8 +1,38 @@
-/** Types of a hot statement's parameters. Arrays travel in PostgreSQL's binary format; the others as they are. */
-export type ParameterType = keyof typeof ELEMENTS | 'bigint' | 'integer' | 'text' | 'uuid' | 'numeric[]';
+/** Types of values within arrays and columns of composite types; they travel in PostgreSQL's binary format. */
+export type ScalarType = keyof typeof SCALARS;
 
-interface ElementCodec {
-  /** PostgreSQL's object id of the element's type (pg_type.dat). */
+/** A composite type of the schema that a function takes arrays of: its columns in their order. */
+export interface CompositeType {
+  /** Its name without the schema. */
+  readonly composite: string;
+  readonly columns: Readonly<Record<string, ScalarType>>;
+}
+
+/** Types of a hot statement's parameters. Arrays, of composites too, travel in binary; the others as they are. */
+export type ParameterType = `${ScalarType}[]` | CompositeType | 'bigint' | 'integer' | 'text' | 'uuid';
+
+/** A value of a composite type. Times are milliseconds since 1970, uuids have 36 characters. */
+export type RowOf<Type extends CompositeType> = {
+  readonly [Column in keyof Type['columns']]: ValueOf[Type['columns'][Column]] | null;
+};
+
+interface ValueOf {
+  text: string;
+  uuid: string;
+  smallint: number;
+  integer: number;
+  /** A safe integer, or a string of digits. */
+  bigint: number | string;
+  boolean: boolean;
+  timestamptz: number;
+  bytea: Buffer;
+}
+
+/** The ids that PostgreSQL gave the composite types, by name: they differ from database to database. */
+export type CompositeIds = ReadonlyMap<string, number>;
+
+interface ScalarCodec {
+  /** PostgreSQL's object id of the type (pg_type.dat). */
   readonly oid: number;
   /** Writes one value at `offset`, where there is room for it, and answers where it ends. */
   readonly write: (value: never, offset: number) => number;
@@ -21,62 +51,106 @@ const DASH = 45;
 /** Every array is put together here, then copied out, so that its size need not be known before. */
 let scratch = Buffer.allocUnsafe(INITIAL_BYTES);
 
-/** The format of each element: the `_recv` functions of PostgreSQL's `src/backend/utils/adt`. */
-const ELEMENTS = {
-  'text[]': { oid: 25, write: writeText, sizeOf: (value: string) => (value.length ?? 0) * 3 },
-  /** Of 36 characters each, with dashes. */
-  'uuid[]': { oid: 2950, write: writeUuid, sizeOf: () => 16 },
-  'smallint[]': { oid: 21, write: writeSmallint, sizeOf: () => 2 },
-  'integer[]': { oid: 23, write: writeInteger, sizeOf: () => 4 },
-  /** Safe integers, or strings of digits. */
-  'bigint[]': { oid: 20, write: writeBigint, sizeOf: () => 8 },
-  'boolean[]': { oid: 16, write: writeBoolean, sizeOf: () => 1 },
-  /** Milliseconds since 1970. */
-  'timestamptz[]': { oid: 1184, write: writeTimestamp, sizeOf: () => 8 },
-  'bytea[]': { oid: 17, write: writeBytes, sizeOf: (value: Buffer) => value.length ?? 0 },
-} as const satisfies Record<string, ElementCodec>;
+/** The format of each: the `_recv` functions of PostgreSQL's `src/backend/utils/adt`. */
+const SCALARS = {
+  text: { oid: 25, write: writeText, sizeOf: (value: string) => (value.length ?? 0) * 3 },
+  uuid: { oid: 2950, write: writeUuid, sizeOf: () => 16 },
+  smallint: { oid: 21, write: writeSmallint, sizeOf: () => 2 },
+  integer: { oid: 23, write: writeInteger, sizeOf: () => 4 },
+  bigint: { oid: 20, write: writeBigint, sizeOf: () => 8 },
+  boolean: { oid: 16, write: writeBoolean, sizeOf: () => 1 },
+  timestamptz: { oid: 1184, write: writeTimestamp, sizeOf: () => 8 },
+  bytea: { oid: 17, write: writeBytes, sizeOf: (value: Buffer) => value.length ?? 0 },
+} as const satisfies Record<string, ScalarCodec>;
+
+/** `columns` in the order in which the schema has them. */
+export function compositeType<const Columns extends CompositeType['columns']>(composite: string, columns: Columns) {
+  return { composite, columns } satisfies CompositeType;
+}
 
 /**
  * The values of a statement as `pg` takes them. As text, an array of 500 would be escaped element by element here and
  * parsed character by character there, which for publishing and settling costs more than the rest of the call.
  * @throws UnencodableValueError when a value is not of its type
  */
-export function encodeParameters(types: readonly ParameterType[], values: readonly unknown[]): unknown[] {
+export function encodeParameters(
+  types: readonly ParameterType[],
+  values: readonly unknown[],
+  compositeIds: CompositeIds,
+): unknown[] {
   if (scratch.length > MAX_KEPT_BYTES) scratch = Buffer.allocUnsafe(INITIAL_BYTES);
   return values.map((value, index) => {
-    const element = (ELEMENTS as Partial<Record<ParameterType, ElementCodec>>)[types[index]!];
-    return element === undefined ? value : encodeArray(element, value as readonly unknown[]);
+    const type = types[index]!;
+    if (typeof type === 'object') {
+      return encodeComposites(type, compositeIds.get(type.composite)!, value as readonly RowOf<CompositeType>[]);
+    }
+    return type.endsWith('[]') ? encodeScalars(SCALARS[type.slice(0, -2) as ScalarType], value as unknown[]) : value;
   });
 }
 
-/** `$1::uuid[], $2::text[], …` */
+/** `$1::uuid[], $2::signalpost.published_event[], …` */
 export function parameterList(types: readonly ParameterType[]): string {
-  return types.map((type, index) => `$${index + 1}::${type}`).join(', ');
+  const nameOf = (type: ParameterType) => (typeof type === 'object' ? `signalpost.${type.composite}[]` : type);
+  return types.map((type, index) => `$${index + 1}::${nameOf(type)}`).join(', ');
 }
 
-function encodeArray({ oid, write, sizeOf }: ElementCodec, values: readonly unknown[]): Buffer {
-  let hasNull = 0;
+/** The places of the keys, from 1, in the order of the keys: in what order a function locks the rows of an array. */
+export function placesInOrder(keys: readonly string[]): number[] {
+  return [...keys.keys()].sort((a, b) => (keys[a]! < keys[b]! ? -1 : 1)).map((index) => index + 1);
+}
+
+function encodeScalars(codec: ScalarCodec, values: readonly unknown[]): Buffer {
   let at = HEADER_BYTES;
-  for (const value of values) {
-    if (value === null || value === undefined) {
+  for (const value of values) at = writeValue(codec, value, at);
+  return takeArray(codec.oid, values.length, values.some(isNull), at);
+}
+
+/** `record_recv`: how many columns, then each with its type's id. */
+function encodeComposites({ columns }: CompositeType, oid: number, rows: readonly RowOf<CompositeType>[]): Buffer {
+  const names = Object.keys(columns);
+  const codecs = Object.values(columns).map((type): ScalarCodec => SCALARS[type]);
+  let at = HEADER_BYTES;
+  for (const row of rows) {
+    const start = at + LENGTH_BYTES;
+    ensureRoom(start + LENGTH_BYTES);
+    at = scratch.writeInt32BE(names.length, start);
+    for (let i = 0; i < names.length; i++) {
+      const codec = codecs[i]!;
       ensureRoom(at + LENGTH_BYTES);
-      at = scratch.writeInt32BE(-1, at);
-      hasNull = 1;
-      continue;
+      at = writeValue(codec, row[names[i]!], scratch.writeInt32BE(codec.oid, at));
     }
-    ensureRoom(at + LENGTH_BYTES + sizeOf(value as never));
-    const end = write(value as never, at + LENGTH_BYTES);
-    scratch.writeInt32BE(end - at - LENGTH_BYTES, at);
-    at = end;
+    scratch.writeInt32BE(at - start, start - LENGTH_BYTES);
   }
-  // Dimensions, whether there are nulls, type, length, lower bound; an empty array has no dimension.
-  scratch.writeInt32BE(values.length === 0 ? 0 : 1, 0);
-  scratch.writeInt32BE(hasNull, 4);
-  scratch.writeInt32BE(oid, 8);
-  if (values.length === 0) return Buffer.from(scratch.subarray(0, 12));
-  scratch.writeInt32BE(values.length, 12);
+  return takeArray(oid, rows.length, false, at);
+}
+
+/** A value behind its length; null has the length -1. */
+function writeValue({ write, sizeOf }: ScalarCodec, value: unknown, at: number): number {
+  if (isNull(value)) {
+    ensureRoom(at + LENGTH_BYTES);
+    return scratch.writeInt32BE(-1, at);
+  }
+  const start = at + LENGTH_BYTES;
+  ensureRoom(start + sizeOf(value as never));
+  const end = write(value as never, start);
+  scratch.writeInt32BE(end - start, at);
+  return end;
+}
+
+function isNull(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}
+
+/** Copies the array out, under its header: dimensions, whether there are nulls, type, length, lower bound. */
+function takeArray(oid: number, length: number, hasNull: boolean, end: number): Buffer {
+  // An empty array has no dimension.
+  scratch.writeInt32BE(length === 0 ? 0 : 1, 0);
+  scratch.writeInt32BE(Number(hasNull), 4);
+  scratch.writeUInt32BE(oid, 8);
+  if (length === 0) return Buffer.from(scratch.subarray(0, 12));
+  scratch.writeInt32BE(length, 12);
   scratch.writeInt32BE(1, 16);
-  return Buffer.from(scratch.subarray(0, at));
+  return Buffer.from(scratch.subarray(0, end));
 }
 
 function ensureRoom(bytes: number): void {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
-import { encodeParameters, type ParameterType } from './binary-parameters.js';
-import { isTransient } from './sql-errors.js';
+import { type CompositeIds, encodeParameters, type ParameterType } from './binary-parameters.js';
+import { isTransient, isWrongType } from './sql-errors.js';
 
 /** A statement of a hot path: prepared once per connection under its name, so that it is planned once. */
 export interface Statement {
@@ -13,18 +13,33 @@ export interface Statement {
 }
 
 const MAX_ATTEMPTS = 3;
+const NO_IDS: CompositeIds = new Map();
+
+const READ_COMPOSITE_IDS = `
+  SELECT t.typname AS name, t.oid AS id
+  FROM pg_type t
+  JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+  WHERE t.typnamespace = 'signalpost'::regnamespace`;
 
 /** The one way to PostgreSQL: TypeORM's own pool, its transactions, and named statements on either. */
 @Injectable()
 export class Database {
+  private compositeIds: CompositeIds | null = null;
+
   constructor(readonly dataSource: DataSource) {}
 
   /** Runs one statement, inside `manager`'s transaction when given. Rows have the columns' names as keys. */
   async rows<R>(statement: Statement, values: readonly unknown[], manager?: EntityManager): Promise<R[]> {
-    const { name, text, types } = statement;
-    const config = { name, text, values: types ? encodeParameters(types, values) : (values as unknown[]) };
-    const client = manager ? await clientOf(manager) : this.pool;
-    return (await client.query(config)).rows as R[];
+    const knownIds = this.compositeIds;
+    try {
+      return await this.run(statement, values, manager);
+    } catch (error) {
+      if (knownIds === null || !isWrongType(error)) throw error;
+      // The types may have been made anew, by a restore beneath this process: then they have other ids.
+      this.compositeIds = null;
+      if (manager) throw error;
+      return this.run(statement, values);
+    }
   }
 
   /**
@@ -39,6 +54,23 @@ export class Database {
         if (attempt === MAX_ATTEMPTS || !isTransient(error)) throw error;
       }
     }
+  }
+
+  private async run<R>(
+    { name, text, types }: Statement,
+    values: readonly unknown[],
+    manager?: EntityManager,
+  ): Promise<R[]> {
+    const encoded = types ? encodeParameters(types, values, await this.idsFor(types)) : (values as unknown[]);
+    const client = manager ? await clientOf(manager) : this.pool;
+    return (await client.query({ name, text, values: encoded })).rows as R[];
+  }
+
+  private async idsFor(types: readonly ParameterType[]): Promise<CompositeIds> {
+    if (this.compositeIds !== null || types.every((type) => typeof type === 'string'))
+      return this.compositeIds ?? NO_IDS;
+    const { rows } = await this.pool.query<{ name: string; id: number }>(READ_COMPOSITE_IDS);
+    return (this.compositeIds = new Map(rows.map(({ name, id }) => [name, id])));
   }
 
   get pool(): Pool {

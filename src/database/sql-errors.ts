@@ -1,6 +1,7 @@
 import type { DatabaseError } from 'pg';
 
 const TRANSIENT_SQLSTATES = new Set(['40001', '40P01']);
+const DATATYPE_MISMATCH = '42804';
 const CHECK_VIOLATION = '23514';
 const REFUSED_VALUES = /^(22|23|54)...$/;
 
@@ -12,6 +13,11 @@ export function isTransient(error: unknown): boolean {
 /** Whether PostgreSQL refused a value of the statement, so that doing it again with the same values will fail again. */
 export function isRefusedValue(error: unknown): boolean {
   return hasSqlState(error, (code) => REFUSED_VALUES.test(code));
+}
+
+/** Whether a value came in the binary form of another type than the parameter's. */
+export function isWrongType(error: unknown): boolean {
+  return hasSqlState(error, (code) => code === DATATYPE_MISMATCH);
 }
 
 /**

@@ -1,8 +1,9 @@
 import { newUuid, uuidTail } from '../common/ids.js';
+import { type ParameterType, parameterList, placesInOrder, type RowOf } from '../database/binary-parameters.js';
 import type { Statement } from '../database/database.js';
-import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import { logText } from '../logs/log-words.js';
 import type { LaneId } from './lane-signals.js';
+import { ENDPOINT_CHANGE, SETTLED_ENDPOINT, SETTLEMENT, SETTLEMENT_EVENT, SETTLEMENT_LOG } from './settle-types.js';
 
 export type DeliveryEnd = 'succeeded' | 'failed' | 'cancelled';
 export type EndReason = 'exhausted' | 'poison' | 'expired' | 'gone';
@@ -45,21 +46,16 @@ export interface Settlement {
   readonly systemEvent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> } | null;
 }
 
-const ATTEMPT_TYPES = [
-  ...(['uuid[]', 'text[]', 'uuid[]', 'uuid[]', 'integer[]', 'text[]', 'text[]', 'bigint[]'] as const),
-  ...(['uuid[]', 'timestamptz[]', 'integer[]', 'text[]', 'smallint[]', 'text[]', 'text[]', 'text[]'] as const),
-  'boolean[]',
-] as const;
-const FAILING_TYPES = ['uuid[]', 'text[]', 'uuid[]', 'boolean[]', 'text[]'] as const;
-const LOG_TYPES = ['integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]'] as const;
-const INBOX_TYPES = ['integer[]', 'text[]'] as const;
-const TYPES: readonly ParameterType[] = [
-  ...(['uuid', 'bigint[]'] as const),
-  ...ATTEMPT_TYPES,
-  ...FAILING_TYPES,
-  ...LOG_TYPES,
-  ...INBOX_TYPES,
-];
+const TYPES = [
+  'uuid',
+  'bigint[]',
+  SETTLEMENT,
+  'integer[]',
+  SETTLED_ENDPOINT,
+  ENDPOINT_CHANGE,
+  SETTLEMENT_LOG,
+  SETTLEMENT_EVENT,
+] as const satisfies readonly ParameterType[];
 
 /** Lock, index and guarantee: migrations/functions/settle_deliveries.sql. */
 export const SETTLE_DELIVERIES: Statement = {
@@ -68,47 +64,61 @@ export const SETTLE_DELIVERIES: Statement = {
   types: TYPES,
 };
 
-/** The parallel arrays of settle_deliveries after its first two parameters. */
+/** The values of settle_deliveries after its first two parameters. */
 export function settleArguments(settlements: readonly Settlement[]): unknown[] {
-  // In one order, as two settles at a time may lock the same endpoints.
-  const failing = settlements
-    .filter(({ failingBegins }) => failingBegins !== null)
-    .sort((a, b) => (a.lane[2] < b.lane[2] ? -1 : Number(a.lane[2] > b.lane[2])));
-  const logged = settlements.flatMap(({ log }, index) => (log === null ? [] : [{ log, row: index + 1 }]));
-  const events = settlements.flatMap(({ systemEvent }, index) =>
-    systemEvent === null ? [] : [{ systemEvent, row: index + 1 }],
-  );
-  const attempts = settlements.map(({ attempt }) => attempt);
+  const ids = settlements.map(({ lane, deliveryId }) => `${lane[0]} ${lane[1]} ${deliveryId}`);
   return [
-    settlements.map(({ lane }) => lane[0]),
-    settlements.map(({ lane }) => lane[1]),
-    settlements.map(({ deliveryId }) => deliveryId),
-    settlements.map(({ lane }) => lane[2]),
-    settlements.map(({ number }) => number),
-    settlements.map(({ next }) => ('end' in next ? next.end : '')),
-    settlements.map(({ next }) => ('end' in next ? (next.reason ?? '') : '')),
-    settlements.map(({ next }) => ('end' in next ? 0 : Math.round(next.waitMs))),
-    attempts.map(({ startedAt }) => newUuid(startedAt.getTime())),
-    attempts.map(({ startedAt }) => startedAt.getTime()),
-    attempts.map(({ durationMs }) => Math.round(durationMs)),
-    attempts.map(({ outcome }) => outcome),
-    attempts.map(({ statusCode }) => statusCode),
-    attempts.map(({ errorCode }) => errorCode),
-    attempts.map(({ errorMessage }) => errorMessage),
-    attempts.map(({ responseBody }) => responseBody),
-    attempts.map(({ responseTruncated }) => responseTruncated),
-    failing.map(({ lane }) => lane[0]),
-    failing.map(({ lane }) => lane[1]),
-    failing.map(({ lane }) => lane[2]),
-    failing.map(({ failingBegins }) => failingBegins),
-    failing.map(({ disable }) => disable ?? ''),
-    logged.map(({ row }) => row),
-    logged.map(() => uuidTail(Math.floor(Math.random() * 4096))),
-    logged.map(({ log }) => log.action),
-    logged.map(({ log }) => log.status),
-    logged.map(({ log }) => log.description),
-    logged.map(({ log }) => logText(log)),
-    events.map(({ row }) => row),
-    events.map(({ systemEvent }) => JSON.stringify(systemEvent)),
+    settlements.map(toSettlement),
+    placesInOrder(ids),
+    settledEndpoints(settlements),
+    settlements.filter(({ failingBegins }) => failingBegins !== null).map(toChange),
+    settlements.flatMap(({ log }, index) => (log === null ? [] : [toLog(log, index + 1)])),
+    settlements.flatMap(({ systemEvent }, index) =>
+      systemEvent === null ? [] : [{ settlement: index + 1, input: JSON.stringify(systemEvent) }],
+    ),
   ];
+}
+
+function toSettlement({ lane, deliveryId, number, attempt, next }: Settlement): RowOf<typeof SETTLEMENT> {
+  return {
+    account_id: lane[0],
+    mode: lane[1],
+    id: deliveryId,
+    endpoint_id: lane[2],
+    number,
+    status: 'end' in next ? next.end : null,
+    reason: 'end' in next ? next.reason : null,
+    wait_ms: 'end' in next ? null : Math.round(next.waitMs),
+    attempt_id: newUuid(attempt.startedAt.getTime()),
+    started_at: attempt.startedAt.getTime(),
+    duration_ms: Math.round(attempt.durationMs),
+    outcome: attempt.outcome,
+    status_code: attempt.statusCode,
+    error_code: attempt.errorCode,
+    error_message: attempt.errorMessage,
+    response_body: attempt.responseBody,
+    response_truncated: attempt.responseTruncated,
+  };
+}
+
+/** Each endpoint once, in the order of their ids. */
+function settledEndpoints(settlements: readonly Settlement[]): RowOf<typeof SETTLED_ENDPOINT>[] {
+  const endpoints = new Map<string, RowOf<typeof SETTLED_ENDPOINT>>();
+  for (const { lane, failingBegins } of settlements) {
+    const key = lane.join(' ');
+    if (failingBegins === null && endpoints.has(key)) continue;
+    endpoints.set(key, { account_id: lane[0], mode: lane[1], id: lane[2], is_changed: failingBegins !== null });
+  }
+  return [...endpoints.keys()].sort().map((key) => endpoints.get(key)!);
+}
+
+function toChange({ lane, failingBegins, disable }: Settlement): RowOf<typeof ENDPOINT_CHANGE> {
+  const [account_id, mode, id] = lane;
+  return { account_id, mode, id, failing_begins: failingBegins, dead_reason: disable };
+}
+
+function toLog(log: SettlementLog, settlement: number): RowOf<typeof SETTLEMENT_LOG> {
+  const { action, status, description } = log;
+  const idTail = uuidTail(Math.floor(Math.random() * 4096));
+  return { settlement, id_tail: idTail, action, status, description, search: logText(log) };
 }

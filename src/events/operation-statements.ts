@@ -38,8 +38,10 @@ export const MOST_HITS = { few: 500, many: 5_000 } as const;
 const shapes = new StatementShapes<OperationValue>();
 
 const tenant = (p: Placeholder): string => `o.account_id = ${p('accountId')} AND o.mode = ${p('mode')}`;
+// The first line says nothing that the second does not, but from it the planner sees that operations_by_time may serve.
 const inRange = (p: Placeholder): string =>
-  `(o.created_at, o.id) >= (${p('fromAt')}::timestamptz, ${p('fromId')}::text)
+  `o.created_at >= ${p('fromAt')}::timestamptz
+    AND (o.created_at, o.id) >= (${p('fromAt')}::timestamptz, ${p('fromId')}::text)
     AND (o.created_at, o.id) < (${p('untilAt')}::timestamptz, ${p('untilId')}::text)
     AND o.id IS DISTINCT FROM ${p('cursor')}::text`;
 const inOrder = (order: Order, alias = 'o'): string => `ORDER BY ${alias}.created_at ${order}, ${alias}.id ${order}`;

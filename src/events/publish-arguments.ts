@@ -1,44 +1,38 @@
 import { NIL_ACCOUNT, typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
-import { type ParameterType, parameterList } from '../database/binary-parameters.js';
+import { type ParameterType, parameterList, placesInOrder, type RowOf } from '../database/binary-parameters.js';
 import { PROCESS_TAG } from '../database/process-tag.js';
 import type { HandOffOffer } from '../deliveries/hand-offs.js';
 import { eventLog } from './event-log.js';
-import type { PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
-import { operationStatsChanges } from './stats/operation-stats-changes.js';
+import { ledgerKey } from './ingest-snapshot.js';
+import type { PlannedEvent, PlannedOperation, PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
+import {
+  PUBLISHED_ANSWER,
+  PUBLISHED_EVENT,
+  PUBLISHED_LEDGER,
+  PUBLISHED_OPERATION,
+  PUBLISHED_STATS,
+} from './publish-types.js';
+import { type OperationStatsChange, operationStatsChanges } from './stats/operation-stats-changes.js';
 
 /** The values of PUBLISH_EVENTS, in the order of the function's parameters. */
 export type PublishArguments = readonly unknown[];
 
-const LEDGER_TYPES = ['uuid[]', 'text[]', 'bigint[]', 'bigint[]', 'integer[]'] as const;
-const EVENT_TYPES = [
-  ...(['integer[]', 'integer[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]'] as const),
-  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]'] as const),
-  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'uuid[]', 'text[]'] as const),
-] as const;
-const OPERATION_TYPES = [
-  ...(['integer[]', 'text[]', 'bigint[]', 'bigint[]', 'text[]', 'text[]', 'bigint[]', 'text[]', 'text[]'] as const),
-  ...(['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'timestamptz[]'] as const),
-  'timestamptz[]',
-] as const;
-const STATS_TYPES = [
-  ...(['integer[]', 'text[]', 'timestamptz[]', 'text[]', 'text[]', 'text[]', 'bigint[]', 'numeric[]'] as const),
-] as const;
-const REQUEST_TYPES = [
-  ...(['uuid[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bytea[]', 'smallint[]', 'text[]'] as const),
-] as const;
-const HAND_OFF_TYPES = ['uuid', 'bigint', 'uuid[]', 'integer[]'] as const;
-const TYPES: readonly ParameterType[] = [
+const TYPES = [
   'bigint',
-  ...LEDGER_TYPES,
-  ...EVENT_TYPES,
-  ...OPERATION_TYPES,
-  ...STATS_TYPES,
-  ...REQUEST_TYPES,
-  ...HAND_OFF_TYPES,
+  PUBLISHED_LEDGER,
+  'integer[]',
+  PUBLISHED_EVENT,
+  PUBLISHED_OPERATION,
+  PUBLISHED_STATS,
+  PUBLISHED_ANSWER,
+  'uuid',
+  'bigint',
+  'uuid[]',
+  'integer[]',
   'text',
-];
+] as const satisfies readonly ParameterType[];
 
 /** Lock, index and guarantee: migrations/functions/publish_events.sql. */
 export const PUBLISH_EVENTS: Statement = {
@@ -47,85 +41,17 @@ export const PUBLISH_EVENTS: Statement = {
   types: TYPES,
 };
 
-/** Lays a plan out as the parallel arrays that publish_events takes. `offer`: who takes deliveries of it at once. */
+/** Lays a plan out as publish_events takes it. `offer`: who takes deliveries of it at once. */
 export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null = null): PublishArguments {
-  const { ledgers, events, requests } = plan;
-  const logs = events.map((planned) => eventLog(planned, plan.nowMs));
-  const snapshots = events.map((planned) => planned.applied?.snapshot ?? null);
-  const publishers = events.map((planned) => planned.event.publisher);
   const operations = [...plan.operations.values()];
-  const states = operations.map((operation) => operation.state);
-  const stats = operationStatsChanges(operations);
   return [
     plan.nowMs,
-    ledgers.map((ledger) => ledger.tenant.accountId),
-    ledgers.map((ledger) => ledger.tenant.mode),
-    ledgers.map((ledger) => ledger.expected.sequence),
-    ledgers.map((ledger) => ledger.expected.erasures),
-    ledgers.map((ledger) => ledger.count),
-
-    events.map((planned) => planned.ledger + 1),
-    events.map((planned) => planned.ordinal),
-    events.map((planned) => planned.idTail),
-    events.map((planned) => typeIdTail(planned.idTail)),
-    events.map((planned) => planned.event.type),
-    publishers.map((publisher) => publisher.source),
-    events.map((planned) => planned.event.externalId),
-    events.map((planned) => planned.event.contentHash),
-    snapshots.map((snapshot) => snapshot?.id ?? null),
-    snapshots.map((snapshot) => snapshot?.kind ?? null),
-    snapshots.map((snapshot) => snapshot?.status ?? null),
-    snapshots.map((snapshot) => snapshot?.reference ?? null),
-    events.map(({ event }, i) => {
-      const snapshot = snapshots[i] ?? null;
-      const { name, email, phone } = snapshot?.customer ?? { name: null, email: null, phone: null };
-      return searchText(snapshot?.reference, snapshot?.id, name, email, phone, event.externalId);
-    }),
-    events.map((planned) => planned.occurredAtMs),
-    events.map((planned) => planned.body.toSequence),
-    events.map((planned) => planned.body.toCreated),
-    events.map((planned) => planned.body.tail),
-    logs.map((log) => log.status),
-    logs.map((log) => log.description),
-    logs.map((log) => log.search),
-    publishers.map((publisher) => publisher.actor.type),
-    publishers.map((publisher) => publisher.actor.id),
-    publishers.map((publisher) => publisher.actor.name),
-    publishers.map((publisher) => publisher.ip),
-    publishers.map((publisher) => publisher.apiKeyId),
-    publishers.map((publisher) => publisher.requestId),
-
-    operations.map((operation) => operation.ledger + 1),
-    states.map((state) => state.id),
-    operations.map((operation) => operation.expectedVersion),
-    states.map((state) => state.version),
-    states.map((state) => state.kind),
-    states.map((state) => state.status),
-    states.map((state) => state.amount),
-    states.map((state) => state.currency),
-    states.map((state) => state.reference),
-    states.map((state) => state.channel),
-    states.map((state) => (state.customer === null ? null : JSON.stringify(state.customer))),
-    states.map((state) => state.cause?.code ?? null),
-    states.map((state) => state.cause?.description ?? null),
-    states.map((state) => JSON.stringify(state.metadata)),
-    states.map(({ reference, id, customer }) =>
-      searchText(reference, id, customer?.name, customer?.email, customer?.phone),
-    ),
-    operations.map((operation) => operation.lastIdTail),
-    states.map((state) => state.createdAtMs),
-    states.map((state) => state.updatedAtMs),
-
-    stats.map((change) => change.ledger + 1),
-    stats.map((change) => change.period),
-    stats.map((change) => change.startMs),
-    stats.map((change) => change.kind),
-    stats.map((change) => change.status),
-    stats.map((change) => change.currency),
-    stats.map((change) => change.count),
-    stats.map((change) => String(change.amount)),
-
-    ...requestColumns(requests),
+    plan.ledgers.map(toLedger),
+    placesInOrder(plan.ledgers.map(({ tenant }) => ledgerKey(tenant))),
+    plan.events.map((planned) => toEvent(planned, plan.nowMs)),
+    operations.map(toOperation),
+    operationStatsChanges(operations).map(toStats),
+    plan.requests.map(toAnswer),
     offer?.token ?? NIL_ACCOUNT,
     offer?.batch ?? 0,
     (offer?.lanes ?? []).map(({ lane }) => lane[2]),
@@ -134,17 +60,99 @@ export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null =
   ];
 }
 
-function requestColumns(requests: readonly PlannedRequest[]): unknown[] {
-  return [
-    requests.map(({ request }) => request.accountId),
-    requests.map(({ request }) => request.mode),
-    requests.map(({ request }) => request.callerClass),
-    requests.map(({ request }) => request.path),
-    requests.map(({ request }) => request.key),
-    requests.map(({ request }) => request.bodyHash),
-    requests.map(() => 200),
-    requests.map(({ outcomes }) => JSON.stringify(outcomes.map(storedOutcome))),
-  ];
+function toLedger({ tenant, expected, count }: PublishPlan['ledgers'][number]): RowOf<typeof PUBLISHED_LEDGER> {
+  return {
+    account_id: tenant.accountId,
+    mode: tenant.mode,
+    expected_sequence: expected.sequence,
+    expected_erasures: expected.erasures,
+    event_count: count,
+  };
+}
+
+function toEvent(planned: PlannedEvent, nowMs: number): RowOf<typeof PUBLISHED_EVENT> {
+  const { event, body } = planned;
+  const { source, actor, ip, apiKeyId, requestId } = event.publisher;
+  const snapshot = planned.applied?.snapshot;
+  const customer = snapshot?.customer;
+  const log = eventLog(planned, nowMs);
+  return {
+    ledger: planned.ledger + 1,
+    ordinal: planned.ordinal,
+    id_tail: planned.idTail,
+    id_suffix: typeIdTail(planned.idTail),
+    type: event.type,
+    source,
+    external_id: event.externalId,
+    content_hash: event.contentHash,
+    operation_id: snapshot?.id ?? null,
+    operation_kind: snapshot?.kind ?? null,
+    operation_status: snapshot?.status ?? null,
+    reference: snapshot?.reference ?? null,
+    search: searchText(
+      ...[snapshot?.reference, snapshot?.id, customer?.name, customer?.email, customer?.phone, event.externalId],
+    ),
+    occurred_at: planned.occurredAtMs,
+    body_to_sequence: body.toSequence,
+    body_to_created: body.toCreated,
+    body_tail: body.tail,
+    log_status: log.status,
+    log_description: log.description,
+    log_search: log.search,
+    actor_type: actor.type,
+    actor_id: actor.id,
+    actor_name: actor.name,
+    actor_ip: ip,
+    api_key_id: apiKeyId,
+    request_id: requestId,
+  };
+}
+
+function toOperation({
+  ledger,
+  expectedVersion,
+  state,
+  lastIdTail,
+}: PlannedOperation): RowOf<typeof PUBLISHED_OPERATION> {
+  const { id, reference, customer, cause } = state;
+  return {
+    ledger: ledger + 1,
+    id,
+    expected_version: expectedVersion,
+    version: state.version,
+    kind: state.kind,
+    status: state.status,
+    amount: state.amount,
+    currency: state.currency,
+    reference,
+    channel: state.channel,
+    customer: customer && JSON.stringify(customer),
+    cause_code: cause?.code ?? null,
+    cause_description: cause?.description ?? null,
+    metadata: JSON.stringify(state.metadata),
+    search: searchText(reference, id, customer?.name, customer?.email, customer?.phone),
+    last_id_tail: lastIdTail,
+    created_at: state.createdAtMs,
+    updated_at: state.updatedAtMs,
+  };
+}
+
+function toStats({ ledger, startMs, amount, ...change }: OperationStatsChange): RowOf<typeof PUBLISHED_STATS> {
+  const { period, kind, status, currency, count } = change;
+  return { ledger: ledger + 1, period, starts_at: startMs, kind, status, currency, count, amount: String(amount) };
+}
+
+function toAnswer({ request, outcomes }: PlannedRequest): RowOf<typeof PUBLISHED_ANSWER> {
+  return {
+    account_id: request.accountId,
+    mode: request.mode,
+    caller_class: request.callerClass,
+    path: request.path,
+    key: request.key,
+    body_hash: request.bodyHash,
+    status: 200,
+    response: JSON.stringify(outcomes.map(storedOutcome)),
+  };
 }
 
 function storedOutcome(outcome: PlannedOutcome): unknown {
