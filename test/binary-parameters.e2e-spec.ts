@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { Database } from '../src/database/database.js';
-import { type ParameterType, parameterList, UnencodableValueError } from '../src/database/binary-parameters.js';
+import {
+  type CompositeType,
+  compositeType,
+  type ParameterType,
+  parameterList,
+  UnencodableValueError,
+} from '../src/database/binary-parameters.js';
 import { isRefusedValue } from '../src/database/sql-errors.js';
+import * as settleTypes from '../src/deliveries/settle-types.js';
+import * as publishTypes from '../src/events/publish-types.js';
 import { Service } from './support/service.js';
 
 /** What stands in the array when PostgreSQL reads it, as text. */
@@ -96,6 +104,83 @@ describe('arrays in binary', () => {
         const error = await roundTrip(type, [null, value]).catch((thrown: unknown) => thrown);
         expect([value, error instanceof UnencodableValueError && isRefusedValue(error)]).toEqual([value, true]);
       }
+    },
+  );
+});
+
+describe('rows in binary', () => {
+  const SCALARS = compositeType('scalar_row', {
+    text: 'text',
+    uuid: 'uuid',
+    smallint: 'smallint',
+    integer: 'integer',
+    bigint: 'bigint',
+    boolean: 'boolean',
+    timestamptz: 'timestamptz',
+    bytea: 'bytea',
+  });
+  const ROW = {
+    text: 'é𝄞 "quoted"',
+    uuid: '0192f0c4-7f3a-7c10-9b1e-5a3d2c1b0a9f',
+    smallint: -32_768,
+    integer: 2_147_483_647,
+    bigint: '9223372036854775807',
+    boolean: true,
+    timestamptz: 1_790_000_000_001,
+    bytea: Buffer.from('00ff', 'hex'),
+  };
+  const READ = { ...ROW, timestamptz: new Date(ROW.timestamptz) };
+  const NOTHING = Object.fromEntries(Object.keys(ROW).map((column) => [column, null]));
+
+  let service: Service;
+  let database: Database;
+  beforeAll(async () => {
+    service = await Service.start();
+    database = service.app.get(Database);
+    await createType(SCALARS);
+  });
+  afterAll(async () => {
+    await database.dataSource.query('DROP TYPE signalpost.scalar_row');
+    await service.stop();
+  });
+
+  async function createType({ composite, columns }: CompositeType): Promise<void> {
+    const list = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`);
+    await database.dataSource.query(`CREATE TYPE signalpost.${composite} AS (${list.join(', ')})`);
+  }
+
+  const readBack = (rows: readonly unknown[], name = 'rows_in_binary'): Promise<unknown[]> =>
+    database.rows({ name, text: `SELECT * FROM unnest(${parameterList([SCALARS])})`, types: [SCALARS] }, [rows]);
+
+  it('arrive as they were, column by column, nulls among them', async () => {
+    expect(await readBack([])).toEqual([]);
+    expect(await readBack([ROW, NOTHING, ROW])).toEqual([READ, NOTHING, READ]);
+  });
+
+  it('arrive also when their type was made anew since, as by a restore', async () => {
+    await readBack([ROW], 'rows_before');
+    await database.dataSource.query('DROP TYPE signalpost.scalar_row');
+    await createType(SCALARS);
+    expect(await readBack([ROW], 'rows_after')).toEqual([READ]);
+  });
+
+  it('are refused with a value of another type', async () => {
+    const error = await readBack([{ ...ROW, uuid: 'none' }]).catch((thrown: unknown) => thrown);
+    expect(error instanceof UnencodableValueError && isRefusedValue(error)).toBe(true);
+  });
+
+  it.each(Object.values({ ...publishTypes, ...settleTypes }))(
+    'of $composite have the columns, in their order, that the schema gives the type',
+    async ({ composite, columns }) => {
+      const declared: { name: string; type: string }[] = await database.dataSource.query(
+        `SELECT attname AS name, format_type(atttypid, atttypmod) AS type
+         FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum`,
+        [`signalpost.${composite}`],
+      );
+      const full = { timestamptz: 'timestamp with time zone' } as Record<string, string>;
+      expect(Object.entries(columns)).toEqual(
+        declared.map(({ name, type }) => [name, Object.keys(full).find((short) => full[short] === type) ?? type]),
+      );
     },
   );
 });
