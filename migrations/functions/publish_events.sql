@@ -33,8 +33,8 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   batch_number bigint,
   offered_endpoints uuid[],
   offered_rooms integer[],
-  -- What the one NOTIFY of this call carries.
-  notification text
+  -- What a NOTIFY within this call carries; '' for none: then the caller sends one after its commit.
+  notice text
 ) RETURNS json
 LANGUAGE plpgsql STRICT
 SET jit = off
@@ -265,7 +265,9 @@ BEGIN
       array_fill(1, ARRAY[cardinality(batch_ids)]));
   END IF;
 
-  PERFORM pg_notify('signalpost_events', notification);
+  IF notice <> '' THEN
+    PERFORM pg_notify('signalpost_events', notice);
+  END IF;
 
   RETURN json_build_object(
     'conflict', false, 'sequences', to_json(sequences), 'times', to_json(times), 'lanes', array_to_json(lanes));

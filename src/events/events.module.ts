@@ -29,6 +29,7 @@ import { OperationsController } from './operations.controller.js';
 import { OperationsRepository } from './operations.repository.js';
 import { OperationsService } from './operations.service.js';
 import { PublishController } from './publish.controller.js';
+import { PublishNotices } from './publish-notices.js';
 import { EventWriter } from './event-writer.js';
 import { EventPublisher } from './publisher.js';
 import { RedeliverController } from './redeliver.controller.js';
@@ -81,6 +82,7 @@ import { TimelineService } from './timeline.service.js';
     OperationsRepository,
     OperationsService,
     EventPublisher,
+    PublishNotices,
     EventWriter,
     RedeliveryService,
     TimelineRepository,

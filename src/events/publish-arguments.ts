@@ -2,7 +2,6 @@ import { NIL_ACCOUNT, typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
 import { type ParameterType, parameterList, placesInOrder, type RowOf } from '../database/binary-parameters.js';
-import { PROCESS_TAG } from '../database/process-tag.js';
 import type { HandOffOffer } from '../deliveries/hand-offs.js';
 import { eventLog } from './event-log.js';
 import { ledgerKey } from './ingest-snapshot.js';
@@ -41,8 +40,11 @@ export const PUBLISH_EVENTS: Statement = {
   types: TYPES,
 };
 
-/** Lays a plan out as publish_events takes it. `offer`: who takes deliveries of it at once. */
-export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null = null): PublishArguments {
+/**
+ * Lays a plan out as publish_events takes it. `offer`: who takes deliveries of it at once; `notice`: what the call itself
+ * tells those who listen, for a caller who commits later, or '' for nothing.
+ */
+export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null, notice: string): PublishArguments {
   const operations = [...plan.operations.values()];
   return [
     plan.nowMs,
@@ -56,7 +58,7 @@ export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null =
     offer?.batch ?? 0,
     (offer?.lanes ?? []).map(({ lane }) => lane[2]),
     (offer?.lanes ?? []).map(({ room }) => room),
-    notification(plan),
+    notice,
   ];
 }
 
@@ -166,15 +168,6 @@ function storedOutcome(outcome: PlannedOutcome): unknown {
     return [tenant.accountId, tenant.mode, eventId, created];
   }
   return [outcome.planned.ledger, outcome.planned.idTail, created];
-}
-
-/**
- * `<process>;<account> <mode>,…`. PostgreSQL takes at most 8,000 bytes; whoever listens reads the tables when there are
- * too many ledgers to name.
- */
-function notification(plan: PublishPlan): string {
-  const named = plan.ledgers.length > 100 ? [] : plan.ledgers;
-  return `${PROCESS_TAG};${named.map(({ tenant }) => `${tenant.accountId} ${tenant.mode}`).join(',')}`;
 }
 
 /** Whether a plan has anything to write. */

@@ -8,6 +8,7 @@ import { EventWriter, type WrittenPlan } from './event-writer.js';
 import { lanesToWake } from './handed-deliveries.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
 import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
+import { PublishNotices } from './publish-notices.js';
 import { assembleBody, type PlannedOutcome, type PublishPlan } from './publish-plan.js';
 
 /** A flush takes no further unit once it has this many events. */
@@ -37,6 +38,7 @@ export class EventPublisher implements OnApplicationShutdown {
     private readonly writer: EventWriter,
     private readonly repository: IngestRepository,
     private readonly lanes: LaneSignals,
+    private readonly notices: PublishNotices,
     private readonly activity: Activity,
   ) {}
 
@@ -115,8 +117,7 @@ export class EventPublisher implements OnApplicationShutdown {
     const written = await this.writeOrPart(taken);
     if (written === null) return;
     const { plan, receipt } = written;
-    if (receipt !== null) this.activity.add('events', plan.events.length);
-    if (receipt !== null && receipt.lanes.length > 0) this.lanes.wake(lanesToWake(receipt.lanes));
+    if (receipt !== null) this.tell(plan, receipt);
     const bodies = await this.readBodies(plan, receipt !== null);
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;
@@ -131,6 +132,12 @@ export class EventPublisher implements OnApplicationShutdown {
       const outcomes = planned.outcomes.map((outcome) => toOutcome(outcome, receipt, bodies));
       waiting.resolve({ outcomes, replayed: planned.replayed });
     });
+  }
+
+  private tell(plan: PublishPlan, { lanes }: PublishReceipt): void {
+    this.activity.add('events', plan.events.length);
+    if (lanes.length > 0) this.lanes.wake(lanesToWake(lanes));
+    this.notices.tell(plan.ledgers.map(({ tenant }) => tenant));
   }
 
   /** Null: they cannot be read now, which must not hide what was committed. */
