@@ -61,15 +61,17 @@ export class Database {
     values: readonly unknown[],
     manager?: EntityManager,
   ): Promise<R[]> {
-    const encoded = types ? encodeParameters(types, values, await this.idsFor(types)) : (values as unknown[]);
     const client = manager ? await clientOf(manager) : this.pool;
+    const encoded = types ? encodeParameters(types, values, await this.idsFor(types, client)) : (values as unknown[]);
     return (await client.query({ name, text, values: encoded })).rows as R[];
   }
 
-  private async idsFor(types: readonly ParameterType[]): Promise<CompositeIds> {
-    if (this.compositeIds !== null || types.every((type) => typeof type === 'string'))
+  /** Asked on the connection that needs them: another may never be free. */
+  private async idsFor(types: readonly ParameterType[], client: Pool | PoolClient): Promise<CompositeIds> {
+    if (this.compositeIds !== null || types.every((type) => typeof type === 'string')) {
       return this.compositeIds ?? NO_IDS;
-    const { rows } = await this.pool.query<{ name: string; id: number }>(READ_COMPOSITE_IDS);
+    }
+    const { rows } = await client.query<{ name: string; id: number }>(READ_COMPOSITE_IDS);
     return (this.compositeIds = new Map(rows.map(({ name, id }) => [name, id])));
   }
 
