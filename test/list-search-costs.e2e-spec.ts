@@ -125,6 +125,17 @@ describe('a search for a word that only older months have', () => {
     }
   });
 
+  it.each([20, 200])('reads of a frequent reference a page of %d, not all there is', async (limit) => {
+    for (const plans of PLANS) {
+      await runner.query(`SET plan_cache_mode = ${plans}`);
+      const read = new ReadRows(runner);
+      const filters = { ...NO_EVENT_FILTERS, references: ['SHARED'] };
+      expect(await eventsOf(read).list(tenant, filters, { ...PAGE, limit })).toHaveLength(limit + 1);
+      // And one row of each partition, to begin with.
+      expect(read.count).toBeLessThan(limit + 2 + 2 * MONTHS);
+    }
+  });
+
   const idsOf = async (table: 'events' | 'operations', condition: string): Promise<string[]> => {
     const order = table === 'events' ? 'id' : 'created_at';
     const rows: { id: string }[] = await runner.query(

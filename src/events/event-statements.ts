@@ -13,16 +13,23 @@ export type Remainder = 'none' | 'columns' | 'columns and deliveries';
 
 const shapes = new StatementShapes<EventValue>();
 
+/**
+ * A count that the planner does not know: a value that most events have seems as rare as any other of its column, and
+ * where it expects fewer rows than are wanted, it reads all there are and sorts them.
+ */
+const hidden = (count: string): string => `(SELECT ${count}::bigint)`;
+
 /** A page: up to `limit` events of the range, in order. */
 export function pageStatement(scan: EventScan, order: Order, remainder: Remainder): ShapedStatement<EventValue> {
   return shapes.get(`events.${scan.name}.${remainder}.${order}`, (p) => {
-    const tail = `ORDER BY e.id ${order} LIMIT ${p('limit')}`;
     const branches = scan.branches(p).map(
       ({ wanted, where }) => `SELECT e.* FROM ${wanted} CROSS JOIN LATERAL (
         SELECT ${COLUMNS} FROM signalpost.events e
-        WHERE ${tenant(p)} AND ${inRange(p)} AND ${where} ${remaining(remainder, p)} ${tail}) AS e`,
+        WHERE ${tenant(p)} AND ${inRange(p)} AND ${where} ${remaining(remainder, p)}
+        ORDER BY e.id ${order} LIMIT ${hidden(p('limit'))}) AS e`,
     );
-    return `${scan.tables?.(p) ?? ''} SELECT e.* FROM (${branches.join(' UNION ALL ')}) AS e ${tail}`;
+    return `${scan.tables?.(p) ?? ''} SELECT e.* FROM (${branches.join(' UNION ALL ')}) AS e
+      ORDER BY e.id ${order} LIMIT ${p('limit')}`;
   });
 }
 
@@ -33,7 +40,7 @@ export function edgeStatement(scan: EventScan, order: Order): ShapedStatement<Ev
     const branches = scan.branches(p).map(
       ({ wanted, where }) => `SELECT e.id FROM ${wanted} CROSS JOIN LATERAL (
         SELECT e.id FROM signalpost.events e WHERE ${tenant(p)} AND ${inRange(p)} AND ${where}
-        ORDER BY e.id ${order} OFFSET ${p('offset')}::bigint${share} LIMIT 1) AS e`,
+        ORDER BY e.id ${order} OFFSET ${hidden(p('offset'))}${share} LIMIT 1) AS e`,
     );
     return `${scan.tables?.(p) ?? ''} SELECT e.id FROM (${branches.join(' UNION ALL ')}) AS e ORDER BY e.id ${order} LIMIT 1`;
   });
