@@ -68,7 +68,8 @@ export const MOST_HITS = { alone: 500, month: 2_000 } as const;
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
  * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
- * keep the planner, which cannot know how frequent a word is, from any other index. `month`: the whole month that
+ * keep the planner, which cannot know how frequent a word is, from any other index; the question is hidden from it, lest
+ * it plan each anew. `month`: the whole month that
  * the range lies in, as `wholeMonth` gives it: part of the text, so that the planner knows it to be one
  * partition; null: the range is of many.
  */
@@ -85,7 +86,7 @@ export function wordsStatement(
     const inMonth = (month?.until ?? null) === null ? start : `${start} AND e.id < '${month!.until}'`;
     return `WITH hits AS MATERIALIZED (
         SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
-        WHERE ${indexedWords('e')} @@ ${p('question')}::tsquery AND (e.account_id = ${p('accountId')}) IS TRUE
+        WHERE ${indexedWords('e')} @@ (SELECT ${p('question')}::tsquery) AND (e.account_id = ${p('accountId')}) IS TRUE
           AND (e.mode = ${p('mode')}) IS TRUE AND (${inRange(p)}) IS TRUE ${inMonth} LIMIT ${MOST_HITS[of] + 1}
       )
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total

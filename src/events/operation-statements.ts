@@ -135,12 +135,13 @@ interface Hits {
   readonly judged: string;
 }
 
-// Index: operations_by_word, whose tests of truth keep the planner from any other. Each hit is judged where it is met,
+// Index: operations_by_word, whose tests of truth keep the planner from any other, and whose question is
+// hidden from it, lest it plan each anew. Each hit is judged where it is met,
 // so that only a page of them is looked up.
 function ofWords(p: Placeholder, bound: number): Hits {
   return {
     hits: `SELECT o.id, o.created_at, (${inRange(p)} AND ${remaining(p)}) AS passes FROM signalpost.operations o
-      WHERE ${indexedWords('o')} @@ ${p('question')}::tsquery AND (o.account_id = ${p('accountId')}) IS TRUE
+      WHERE ${indexedWords('o')} @@ (SELECT ${p('question')}::tsquery) AND (o.account_id = ${p('accountId')}) IS TRUE
         AND (o.mode = ${p('mode')}) IS TRUE LIMIT ${bound}`,
     wanted: (areFew, order) =>
       `SELECT h.id FROM hits h WHERE h.passes AND ${areFew} ${inOrder(order, 'h')} LIMIT ${p('limit')}`,
