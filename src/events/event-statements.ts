@@ -14,8 +14,9 @@ export type Remainder = 'none' | 'columns' | 'columns and deliveries';
 const shapes = new StatementShapes<EventValue>();
 
 /**
- * A count that the planner does not know: a value that most events have seems as rare as any other of its column, and
- * where it expects fewer rows than are wanted, it reads all there are and sorts them.
+ * A count that the planner does not know: a value that many events have seems to it as rare as any other of its column,
+ * and where it expects fewer rows than are wanted, it reads all there are and sorts them. Nor does it then expect a plan
+ * for the very count to be so much better that it plans each search anew.
  */
 const hidden = (count: string): string => `(SELECT ${count}::bigint)`;
 
@@ -78,16 +79,16 @@ export function wordsStatement(
   remainder: 'columns' | 'columns and deliveries',
   month: { from: string; until: string | null } | null,
 ): ShapedStatement<EventValue> {
-  const of = month === null ? 'alone' : 'month';
-  const part = month === null ? of : `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;
+  const bound = month === null ? hidden(`${MOST_HITS.alone + 1}`) : MOST_HITS.month + 1;
+  const part = month === null ? 'alone' : `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;
   return shapes.get(`events.words.${part}.${remainder}.${order}`, (p) => {
-    const tail = `ORDER BY h.id ${order} LIMIT ${p('limit')}`;
+    const tail = `ORDER BY h.id ${order} LIMIT ${hidden(p('limit'))}`;
     const start = month === null ? '' : `AND e.id >= '${month.from}'`;
     const inMonth = (month?.until ?? null) === null ? start : `${start} AND e.id < '${month!.until}'`;
     return `WITH hits AS MATERIALIZED (
         SELECT e.id, (true ${remaining(remainder, p)}) AS passes FROM signalpost.events e
         WHERE ${indexedWords('e')} @@ (SELECT ${p('question')}::tsquery) AND (e.account_id = ${p('accountId')}) IS TRUE
-          AND (e.mode = ${p('mode')}) IS TRUE AND (${inRange(p)}) IS TRUE ${inMonth} LIMIT ${MOST_HITS[of] + 1}
+          AND (e.mode = ${p('mode')}) IS TRUE AND (${inRange(p)}) IS TRUE ${inMonth} LIMIT ${bound}
       )
       SELECT total.hits, found.* FROM (SELECT count(*)::integer AS hits FROM hits) AS total
       LEFT JOIN (
@@ -102,7 +103,7 @@ export function wordsStatement(
 export function sampleStatement(order: Order): ShapedStatement<EventValue> {
   return shapes.get(`events.sample.${order}`, (p) => {
     const nearest = `SELECT e.search FROM signalpost.events e
-      WHERE ${tenant(p)} AND ${inRange(p)} ORDER BY e.id ${order} LIMIT ${p('limit')}`;
+      WHERE ${tenant(p)} AND ${inRange(p)} ORDER BY e.id ${order} LIMIT ${hidden(p('limit'))}`;
     return termCounts(nearest, p('patterns'));
   });
 }
