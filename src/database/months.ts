@@ -15,8 +15,14 @@ export function nearestMonth({ from, until }: KeyRange<string>, upwards: boolean
   return { from: start < from ? from : start, until };
 }
 
-/** The whole month that a range of `nearestMonth` lies in, without an end where that is the present one or a later one. */
-export function wholeMonth({ from }: KeyRange<string>, nowMs: number): { from: string; until: string | null } {
+/** The ids of a month; without an end where it is the present one or a later one. */
+export interface WholeMonth {
+  readonly from: string;
+  readonly until: string | null;
+}
+
+/** The month that a range of `nearestMonth` lies in. */
+export function wholeMonth({ from }: KeyRange<string>, nowMs: number): WholeMonth {
   const isPresent = uuidTime(from) >= monthStartMs(nowMs);
   return { from: monthEdge(uuidTime(from), 0), until: isPresent ? null : monthEdge(uuidTime(from), 1) };
 }

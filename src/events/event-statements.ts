@@ -1,3 +1,4 @@
+import type { WholeMonth } from '../database/months.js';
 import { indexedWords, termCounts } from '../database/word-index.js';
 import { hasDelivery, withTenant } from '../deliveries/delivery-rows.js';
 import { type ShapedStatement, StatementShapes } from '../database/shaped-statement.js';
@@ -70,14 +71,13 @@ export const MOST_HITS = { alone: 500, month: 2_000 } as const;
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
  * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
  * keep the planner, which cannot know how frequent a word is, from any other index; the question is hidden from it, lest
- * it plan each anew. `month`: the whole month that
- * the range lies in, as `wholeMonth` gives it: part of the text, so that the planner knows it to be one
- * partition; null: the range is of many.
+ * it plan each anew. `month`: the whole month that the range lies in; it is part of the text, so that the planner knows
+ * it to be one partition. Null: the range is of many.
  */
 export function wordsStatement(
   order: Order,
   remainder: 'columns' | 'columns and deliveries',
-  month: { from: string; until: string | null } | null,
+  month: WholeMonth | null,
 ): ShapedStatement<EventValue> {
   const bound = month === null ? hidden(`${MOST_HITS.alone + 1}`) : MOST_HITS.month + 1;
   const part = month === null ? 'alone' : `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;

@@ -19,7 +19,7 @@ import {
   type Walked,
   wholeWalk,
 } from '../database/filtered-walk.js';
-import { nearestMonth, wholeMonth } from '../database/months.js';
+import { nearestMonth, type WholeMonth, wholeMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
 import { everyTerm, tellingFirst, type TermCount, termShares } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
@@ -214,9 +214,6 @@ interface Search {
   readonly values: EventValues;
   readonly order: scans.Order;
 }
-
-/** A month as `wholeMonth` gives it. */
-type WholeMonth = ReturnType<typeof wholeMonth>;
 
 interface EventReads extends OrderedReads<string, EventBody> {
   /** Whether it answers all conditions by itself, so that nothing it reads is left out. */

@@ -135,9 +135,8 @@ interface Hits {
   readonly judged: string;
 }
 
-// Index: operations_by_word, whose tests of truth keep the planner from any other, and whose question is
-// hidden from it, lest it plan each anew. Each hit is judged where it is met,
-// so that only a page of them is looked up.
+// Index: operations_by_word. Tests of truth keep the planner from any other, and the question is hidden from it, lest it
+// plan each anew. Each hit is judged where it is met, so that only a page of them is looked up.
 function ofWords(p: Placeholder, bound: number): Hits {
   return {
     hits: `SELECT o.id, o.created_at, (${inRange(p)} AND ${remaining(p)}) AS passes FROM signalpost.operations o
