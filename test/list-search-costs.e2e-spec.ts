@@ -32,11 +32,12 @@ const NO_OPERATION_FILTERS = {
  * 501 of all 616 hits in vain, and the 308 of a month. A step of the second round alone would read 3,000, and look at as
  * many to find its end.
  */
-const EVENTS: readonly (readonly [filters: Partial<EventFilters>, mostRows: number])[] = [
-  [{ terms: ['zuleika'] }, 3_200],
-  [{ terms: ['zuleika', 'inv'] }, 3_200],
-  [{ terms: ['zuleika'], types: ['payment.succeeded'] }, 3_200],
-  [{ terms: ['zuleika'], references: ['SHARED'] }, 5_500],
+const MOST_ROWS_OF_EVENTS = 3_200;
+const EVENTS: readonly Partial<EventFilters>[] = [
+  { terms: ['zuleika'] },
+  { terms: ['zuleika', 'inv'] },
+  { terms: ['zuleika'], types: ['payment.succeeded'] },
+  { terms: ['zuleika'], references: ['SHARED'] },
 ];
 
 /** The same with all 616 hits judged at once, each of which counts twice. */
@@ -104,13 +105,13 @@ describe('a search for a word that only older months have', () => {
 
   const eventsOf = (read: ReadRows) => new EventsQueryRepository(read.database, new Clock());
 
-  it.each(EVENTS)('among events by %j goes from month to month', async (filters, mostRows) => {
+  it.each(EVENTS)('among events by %j goes from month to month', async (filters) => {
     for (const plans of PLANS) {
       await runner.query(`SET plan_cache_mode = ${plans}`);
       const read = new ReadRows(runner);
       const found = await eventsOf(read).list(tenant, { ...NO_EVENT_FILTERS, ...filters }, PAGE);
       expect(found).toHaveLength(21);
-      expect(read.count).toBeLessThan(mostRows);
+      expect(read.count).toBeLessThan(MOST_ROWS_OF_EVENTS);
     }
   });
 
