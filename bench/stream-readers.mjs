@@ -24,12 +24,15 @@ function open({ origin, path, key }) {
 
 function read(reader, chunk) {
   const text = reader.rest + chunk;
-  const end = text.lastIndexOf('\n') + 1;
+  const end = text.lastIndexOf('\n\n') + 1;
   reader.rest = text.slice(end);
   const before = reader.received;
   for (let at = text.indexOf('id: '); at >= 0 && at < end; at = text.indexOf('\nid: ', at)) {
     if (text[at] === '\n') at += 1;
-    const sequence = Number(text.slice(at + 4, text.indexOf('\n', at)));
+    const lineEnd = text.indexOf('\n', at);
+    // A heartbeat repeats the last id, without data.
+    if (!text.startsWith('data: ', lineEnd + 1)) continue;
+    const sequence = Number(text.slice(at + 4, lineEnd));
     if (reader.last !== null && sequence !== reader.last + 1) reader.missed += 1;
     reader.last = sequence;
     reader.received += 1;
