@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { EntityManager } from 'typeorm';
 import { Database } from '../src/database/database.js';
 import {
   type CompositeType,
@@ -149,23 +150,47 @@ describe('rows in binary', () => {
     await database.dataSource.query(`CREATE TYPE signalpost.${composite} AS (${list.join(', ')})`);
   }
 
-  const readBack = (rows: readonly unknown[], name = 'rows_in_binary'): Promise<unknown[]> =>
-    database.rows({ name, text: `SELECT * FROM unnest(${parameterList([SCALARS])})`, types: [SCALARS] }, [rows]);
+  const readBack = (rows: readonly unknown[], manager?: EntityManager): Promise<unknown[]> =>
+    database.rows(
+      { name: 'rows_in_binary', text: `SELECT * FROM unnest(${parameterList([SCALARS])})`, types: [SCALARS] },
+      [rows],
+      manager,
+    );
 
   it('arrive as they were, column by column, nulls among them', async () => {
     expect(await readBack([])).toEqual([]);
     expect(await readBack([ROW, NOTHING, ROW])).toEqual([READ, NOTHING, READ]);
+    // Longer than the buffer in which a row is put together.
+    const text = 'é'.repeat(200_000);
+    expect(await readBack([{ ...ROW, text }, ROW])).toEqual([{ ...READ, text }, READ]);
   });
 
-  it('arrive also when their type was made anew since, as by a restore', async () => {
-    await readBack([ROW], 'rows_before');
-    await database.dataSource.query('DROP TYPE signalpost.scalar_row');
-    await createType(SCALARS);
-    expect(await readBack([ROW], 'rows_after')).toEqual([READ]);
+  describe('whose type was made anew since, as by a restore,', () => {
+    const remake = async () => {
+      await database.dataSource.query('DROP TYPE signalpost.scalar_row');
+      await createType(SCALARS);
+    };
+
+    it('arrive all the same', async () => {
+      await readBack([ROW]);
+      await remake();
+      expect(await readBack([ROW])).toEqual([READ]);
+    });
+
+    it('fail one transaction, and arrive in the next', async () => {
+      const inTransaction = () => database.transaction((manager) => readBack([ROW], manager));
+      await inTransaction();
+      await remake();
+      await expect(inTransaction()).rejects.toThrow('type');
+      expect(await inTransaction()).toEqual([READ]);
+    });
   });
 
-  it('are refused with a value of another type', async () => {
-    const error = await readBack([{ ...ROW, uuid: 'none' }]).catch((thrown: unknown) => thrown);
+  it.each([
+    ['a value of another type', { ...ROW, uuid: 'none' }],
+    ['a column left out', { ...ROW, uuid: undefined }],
+  ])('are refused with %s', async (_name, row) => {
+    const error = await readBack([row]).catch((thrown: unknown) => thrown);
     expect(error instanceof UnencodableValueError && isRefusedValue(error)).toBe(true);
   });
 

@@ -27,7 +27,7 @@ describe('the one tail of a process', () => {
     };
     const [one, forty] = [await readsFor(1, 'one'), await readsFor(40, 'forty')];
     rows.mockRestore();
-    // A look that no notice caused, each 15 s, may fall in between.
+    // A look that no notice caused, each 5 s, may fall in between.
     for (const reads of [one, forty]) {
       expect(reads).toBeGreaterThan(0);
       expect(reads).toBeLessThanOrEqual(12);

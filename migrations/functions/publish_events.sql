@@ -4,9 +4,9 @@
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
 -- `expected_sequence`, or from what it remembers: then that is -1, where no ledger stands, so that each is taken for one
--- that has moved on. Such a ledger is checked for what matters (an operation's version, an external id), and any erasure
--- matters; a conflict writes nothing and answers {"conflict": true}. An idempotency key that has got an answer since the
--- snapshot raises SP409, which undoes all.
+-- that has moved on. Where one has, all are checked for what matters (an operation's version, an external id), and any
+-- erasure matters; a conflict answers {"conflict": true}, and nothing is written but the time of the ledgers. An
+-- idempotency key that has got an answer since the snapshot raises SP409, which undoes all.
 --
 -- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms`
 -- says and only where no order and no rate is to be kept: they count as claimed, in the batch `batch_number`, without
@@ -32,9 +32,7 @@ CREATE OR REPLACE FUNCTION signalpost.publish_events(
   dispatcher_token uuid,
   batch_number bigint,
   offered_endpoints uuid[],
-  offered_rooms integer[],
-  -- What a NOTIFY within this call carries; '' for none: then the caller sends one after its commit.
-  notice text
+  offered_rooms integer[]
 ) RETURNS json
 LANGUAGE plpgsql STRICT
 SET jit = off
@@ -59,7 +57,9 @@ DECLARE
   ms bigint;
   answer signalpost.published_answer;
   has_moved boolean := false;
-  is_conflict boolean;
+  is_conflict boolean := false;
+  answer_accounts uuid[];
+  answer_modes text[];
   alphabet CONSTANT text := '0123456789abcdefghjkmnpqrstvwxyz';
   planned_lane record;
   lane record;
@@ -70,10 +70,12 @@ DECLARE
   lanes json[] := '{}';
 BEGIN
   -- What is of a time that is yet to come is not written.
-  is_conflict := now_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  IF now_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint THEN
+    RETURN json_build_object('conflict', true);
+  END IF;
 
-  -- The ledgers move on as they are locked, which is taken back on a conflict. What the caller merged may hold what was
-  -- erased meanwhile, so that any erasure is one.
+  -- The ledgers move on as they are locked; a conflict takes back all but the time. What the caller merged may hold what
+  -- was erased meanwhile, so that any erasure is one.
   FOREACH n IN ARRAY lock_order LOOP
     ledger := ledgers[n];
     UPDATE signalpost.ledgers AS target
@@ -125,6 +127,10 @@ BEGIN
 
   -- Keys are not under the ledgers' locks: one may come with other ledgers, or with none. Whoever writes a key second
   -- waits here for the first and then undoes everything. A row older than 30 days counts as gone, though it may be there.
+  IF cardinality(answers) > 0 THEN
+    answer_accounts := ARRAY(SELECT l.account_id FROM unnest(ledgers) WITH ORDINALITY AS l ORDER BY l.ordinality);
+    answer_modes := ARRAY(SELECT l.mode FROM unnest(ledgers) WITH ORDINALITY AS l ORDER BY l.ordinality);
+  END IF;
   FOREACH answer IN ARRAY answers LOOP
     INSERT INTO signalpost.idempotency_keys AS target (
       account_id, mode, caller_class, method, path, key, body_hash, status, response)
@@ -132,9 +138,7 @@ BEGIN
       answer.account_id, answer.mode, answer.caller_class, 'POST', answer.path, answer.key, answer.body_hash,
       answer.status,
       json_build_object(
-        'accounts', (SELECT array_agg(l.account_id ORDER BY l.ordinality) FROM unnest(ledgers) WITH ORDINALITY AS l),
-        'modes', (SELECT array_agg(l.mode ORDER BY l.ordinality) FROM unnest(ledgers) WITH ORDINALITY AS l),
-        'ms', times, 'results', answer.response::json))
+        'accounts', answer_accounts, 'modes', answer_modes, 'ms', times, 'results', answer.response::json))
     ON CONFLICT (account_id, mode, caller_class, method, path, key) DO UPDATE SET
       body_hash = excluded.body_hash, status = excluded.status, response = excluded.response, created_at = now()
     WHERE target.created_at <= now() - interval '30 days';
@@ -244,7 +248,8 @@ BEGIN
       AND target.endpoint_id = planned_lane.endpoint_id
     RETURNING target.gen, target.owner = dispatcher_token AND planned_lane.is_free AND EXISTS (
       SELECT FROM signalpost.dispatchers d WHERE d.token = dispatcher_token AND d.lease_until > clock_timestamp()
-    ) AND (SELECT a.status = 'active' FROM signalpost.accounts a WHERE a.id = target.account_id) AS may_be_handed INTO lane;
+    ) AND (SELECT a.status = 'active' FROM signalpost.accounts a WHERE a.id = target.account_id) AS may_be_handed
+    INTO lane;
     handed := '{}';
     IF lane.may_be_handed THEN
       handed := planned_lane.ids[
@@ -263,10 +268,6 @@ BEGIN
     VALUES (
       dispatcher_token, batch_number, batch_accounts, batch_modes, batch_ids,
       array_fill(1, ARRAY[cardinality(batch_ids)]));
-  END IF;
-
-  IF notice <> '' THEN
-    PERFORM pg_notify('signalpost_events', notice);
   END IF;
 
   RETURN json_build_object(

@@ -1,6 +1,6 @@
 -- Settles attempts: ends or reschedules their deliveries and records them, in one transaction, for the dispatcher with
 -- `dispatcher_token`. A row is settled only while the dispatcher holds its lease and the delivery stands where it stood
--- when it was claimed (`numbers` = its attempts so far + 1), so a late settle changes nothing. A delivery that was
+-- when it was claimed (`number` = its attempts so far + 1), so a late settle changes nothing. A delivery that was
 -- cancelled while its attempt was in the air keeps its end and still gets the attempt.
 --
 -- `finished_batches`: rows of claimed_batches of which nothing is in the air any more.
@@ -58,9 +58,9 @@ DECLARE
   has_leftovers boolean;
   any_leftovers boolean := false;
   any_followers boolean := false;
-  -- Those ended as they stood in the queue, and their rows here, parallel.
+  -- Those ended as they stood in the queue, and the places of their settlements, parallel.
   all_ended signalpost.pending_deliveries[] := '{}';
-  ended_rows integer[] := '{}';
+  ended_places integer[] := '{}';
   oldest_delivery uuid := '00000000-0000-0000-0000-000000000000';
 BEGIN
   PERFORM FROM signalpost.dispatchers d
@@ -140,7 +140,7 @@ BEGIN
       RETURNING target.* INTO ended;
       CONTINUE WHEN NOT FOUND;
       all_ended := array_append(all_ended, ended);
-      ended_rows := array_append(ended_rows, n);
+      ended_places := array_append(ended_places, n);
       any_followers := any_followers OR ended.order_key IS NOT NULL;
     END IF;
     settled := array_append(settled, n);
@@ -186,13 +186,13 @@ BEGIN
     END;
   END LOOP;
 
-  IF cardinality(ended_rows) > 0 THEN
+  IF cardinality(ended_places) > 0 THEN
     INSERT INTO signalpost.deliveries AS target (
       account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
       status, status_reason, attempt_count, ended_at)
     SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
-           q.previous_delivery_id, q.recovery_id, (settlements[ended_rows[q.ordinality]]).status,
-           (settlements[ended_rows[q.ordinality]]).reason, (settlements[ended_rows[q.ordinality]]).number,
+           q.previous_delivery_id, q.recovery_id, (settlements[ended_places[q.ordinality]]).status,
+           (settlements[ended_places[q.ordinality]]).reason, (settlements[ended_places[q.ordinality]]).number,
            clock_timestamp()
     FROM unnest(all_ended) WITH ORDINALITY AS q;
   END IF;

@@ -94,11 +94,6 @@ export function parameterList(types: readonly ParameterType[]): string {
   return types.map((type, index) => `$${index + 1}::${nameOf(type)}`).join(', ');
 }
 
-/** The places of the keys, from 1, in the order of the keys: in what order a function locks the rows of an array. */
-export function placesInOrder(keys: readonly string[]): number[] {
-  return [...keys.keys()].sort((a, b) => (keys[a]! < keys[b]! ? -1 : 1)).map((index) => index + 1);
-}
-
 function encodeScalars(codec: ScalarCodec, values: readonly unknown[]): Buffer {
   let at = HEADER_BYTES;
   for (const value of values) at = writeValue(codec, value, at);
@@ -116,8 +111,10 @@ function encodeComposites({ columns }: CompositeType, oid: number, rows: readonl
     at = scratch.writeInt32BE(names.length, start);
     for (let i = 0; i < names.length; i++) {
       const codec = codecs[i]!;
+      const value = row[names[i]!];
+      expectThat(value !== undefined, 'there');
       ensureRoom(at + LENGTH_BYTES);
-      at = writeValue(codec, row[names[i]!], scratch.writeInt32BE(codec.oid, at));
+      at = writeValue(codec, value, scratch.writeInt32BE(codec.oid, at));
     }
     scratch.writeInt32BE(at - start, start - LENGTH_BYTES);
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type CompositeIds, encodeParameters, type ParameterType } from './binary-parameters.js';
-import { isTransient, isWrongType } from './sql-errors.js';
+import { isTransient, isUnknownType } from './sql-errors.js';
 
 /** A statement of a hot path: prepared once per connection under its name, so that it is planned once. */
 export interface Statement {
@@ -25,18 +25,23 @@ const READ_COMPOSITE_IDS = `
 @Injectable()
 export class Database {
   private compositeIds: CompositeIds | null = null;
+  /** How often they had to be learnt anew: what was prepared with the ids before is not used again. */
+  private generation = 0;
 
   constructor(readonly dataSource: DataSource) {}
 
   /** Runs one statement, inside `manager`'s transaction when given. Rows have the columns' names as keys. */
   async rows<R>(statement: Statement, values: readonly unknown[], manager?: EntityManager): Promise<R[]> {
-    const knownIds = this.compositeIds;
+    const usedIds = this.compositeIds;
     try {
       return await this.run(statement, values, manager);
     } catch (error) {
-      if (knownIds === null || !isWrongType(error)) throw error;
+      if (usedIds === null || !isUnknownType(error)) throw error;
       // The types may have been made anew, by a restore beneath this process: then they have other ids.
-      this.compositeIds = null;
+      if (this.compositeIds === usedIds) {
+        this.compositeIds = null;
+        this.generation += 1;
+      }
       if (manager) throw error;
       return this.run(statement, values);
     }
@@ -63,7 +68,8 @@ export class Database {
   ): Promise<R[]> {
     const client = manager ? await clientOf(manager) : this.pool;
     const encoded = types ? encodeParameters(types, values, await this.idsFor(types, client)) : (values as unknown[]);
-    return (await client.query({ name, text, values: encoded })).rows as R[];
+    const preparedName = this.generation === 0 || !types ? name : `${name}.${this.generation}`;
+    return (await client.query({ name: preparedName, text, values: encoded })).rows as R[];
   }
 
   /** Asked on the connection that needs them: another may never be free. */

@@ -2,6 +2,8 @@ import type { DatabaseError } from 'pg';
 
 const TRANSIENT_SQLSTATES = new Set(['40001', '40P01']);
 const DATATYPE_MISMATCH = '42804';
+const UNDEFINED_OBJECT = '42704';
+const INTERNAL_ERROR = 'XX000';
 const CHECK_VIOLATION = '23514';
 const REFUSED_VALUES = /^(22|23|54)...$/;
 
@@ -15,9 +17,16 @@ export function isRefusedValue(error: unknown): boolean {
   return hasSqlState(error, (code) => REFUSED_VALUES.test(code));
 }
 
-/** Whether a value came in the binary form of another type than the parameter's. */
-export function isWrongType(error: unknown): boolean {
-  return hasSqlState(error, (code) => code === DATATYPE_MISMATCH);
+/** Whether a parameter was of a type that is there no more, or a value in the binary form of another one. */
+export function isUnknownType(error: unknown): boolean {
+  return hasSqlState(
+    error,
+    (code) =>
+      code === DATATYPE_MISMATCH ||
+      code === UNDEFINED_OBJECT ||
+      // What a statement meets that was prepared before its type went.
+      (code === INTERNAL_ERROR && (error as Error).message.startsWith('cache lookup failed for type')),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { newUuid, uuidTail } from '../common/ids.js';
-import { type ParameterType, parameterList, placesInOrder, type RowOf } from '../database/binary-parameters.js';
+import { type ParameterType, parameterList, type RowOf } from '../database/binary-parameters.js';
 import type { Statement } from '../database/database.js';
+import { placesInOrder } from '../database/lock-order.js';
 import { logText } from '../logs/log-words.js';
 import type { LaneId } from './lane-signals.js';
 import { ENDPOINT_CHANGE, SETTLED_ENDPOINT, SETTLEMENT, SETTLEMENT_EVENT, SETTLEMENT_LOG } from './settle-types.js';
@@ -73,9 +74,7 @@ export function settleArguments(settlements: readonly Settlement[]): unknown[] {
     settledEndpoints(settlements),
     settlements.filter(({ failingBegins }) => failingBegins !== null).map(toChange),
     settlements.flatMap(({ log }, index) => (log === null ? [] : [toLog(log, index + 1)])),
-    settlements.flatMap(({ systemEvent }, index) =>
-      systemEvent === null ? [] : [{ settlement: index + 1, input: JSON.stringify(systemEvent) }],
-    ),
+    settlements.flatMap(({ systemEvent }, index) => (systemEvent === null ? [] : [toEvent(systemEvent, index + 1)])),
   ];
 }
 
@@ -121,4 +120,8 @@ function toLog(log: SettlementLog, settlement: number): RowOf<typeof SETTLEMENT_
   const { action, status, description } = log;
   const idTail = uuidTail(Math.floor(Math.random() * 4096));
   return { settlement, id_tail: idTail, action, status, description, search: logText(log) };
+}
+
+function toEvent(event: NonNullable<Settlement['systemEvent']>, settlement: number): RowOf<typeof SETTLEMENT_EVENT> {
+  return { settlement, input: JSON.stringify(event) };
 }

@@ -11,7 +11,6 @@ import { IngestMemory } from './ingest-memory.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
 import type { PublishUnit } from './ingest-snapshot.js';
 import { publishArguments, writesNothing } from './publish-arguments.js';
-import { publishNotice } from './publish-notices.js';
 import { planPublish, type PublishPlan } from './publish-plan.js';
 import { touchesExpiring } from './retention/expiring-operations.js';
 import { snapshotRequest } from './snapshot-request.js';
@@ -77,7 +76,7 @@ export class EventWriter {
     const offer = this.handOffs.offer(plan.ledgers);
     let receipt: PublishReceipt | null = null;
     try {
-      receipt = await this.repository.publish(publishArguments(plan, offer, ''));
+      receipt = await this.repository.publish(publishArguments(plan, offer));
     } catch (error) {
       this.memory.forget(plan);
       // PostgreSQL said so, and undid it all; else nobody knows.
@@ -105,15 +104,15 @@ export class EventWriter {
 
   /**
    * Publishes within the caller's transaction, the certain way and a round trip longer: with the ledgers locked first,
-   * what is read stays true to the commit. Waking the lanes of the receipt after the commit is the caller's.
+   * what is read stays true to the commit. Waking the lanes of the receipt
+   * and telling other processes, after the commit, are the caller's.
    */
   async publishLocked(units: PublishUnit[], manager: EntityManager): Promise<WrittenPlan> {
     const request = snapshotRequest(units);
     await this.repository.lockLedgers(request.ledgers, manager);
     const plan = planPublish(units, await this.repository.readSnapshot(request, manager));
     if (writesNothing(plan)) return { plan, receipt: null };
-    const notice = publishNotice(plan.ledgers.map(({ tenant }) => tenant));
-    const receipt = await this.repository.publish(publishArguments(plan, null, notice), manager);
+    const receipt = await this.repository.publish(publishArguments(plan), manager);
     if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
     return { plan, receipt };
   }

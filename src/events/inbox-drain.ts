@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
@@ -17,11 +18,12 @@ const DATA_SQLSTATES = /^(22|23|54)/;
 export interface InboxRun {
   readonly published: number;
   readonly refused: number;
-  /** The lanes to wake, now that all is committed. */
+  /** The lanes to wake, and the accounts and modes to tell others of, now that all is committed. */
   readonly lanes: readonly LaneId[];
+  readonly tenants: readonly Tenant[];
 }
 
-const NOTHING: InboxRun = { published: 0, refused: 0, lanes: [] };
+const NOTHING: InboxRun = { published: 0, refused: 0, lanes: [], tenants: [] };
 
 /**
  * Publishes rows of the inbox by the ordinary ingest: an event leaves it in the transaction that publishes it, so none
@@ -60,6 +62,7 @@ export class InboxDrain {
           published: published.length,
           refused: refused.length,
           lanes: receipt?.lanes.map(({ lane }) => lane) ?? [],
+          tenants: plan.ledgers.map(({ tenant }) => tenant),
         };
       });
     } catch (error) {

@@ -1,20 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
 import { LaneSignals } from '../deliveries/lane-signals.js';
+import type { InboxRun } from './inbox-drain.js';
+import { PublishNotices } from './publish-notices.js';
 
-/** Where the inbox hears of rows, and whom it tells of lanes. */
+/** Where the inbox hears of rows, and whom it tells of what it published. */
 @Injectable()
 export class InboxWakeUps {
   constructor(
     private readonly listener: Listener,
     private readonly lanes: LaneSignals,
+    private readonly notices: PublishNotices,
   ) {}
 
   onNotice(handler: () => void): void {
     this.listener.on('signalpost_inbox', handler);
   }
 
-  wakeLanes(lanes: Parameters<LaneSignals['wake']>[0]): void {
-    this.lanes.wake(lanes);
+  /** After the commit. */
+  tell({ lanes, tenants }: InboxRun): void {
+    if (lanes.length > 0) this.lanes.wake(lanes);
+    this.notices.tell(tenants);
   }
 }

@@ -41,7 +41,7 @@ export class Inbox implements OnApplicationBootstrap, OnApplicationShutdown {
   async runOnce(): Promise<InboxRun> {
     const run = await this.drain.run();
     this.activity.add('events', run.published);
-    if (run.lanes.length > 0) this.wakeUps.wakeLanes(run.lanes);
+    this.wakeUps.tell(run);
     return run;
   }
 

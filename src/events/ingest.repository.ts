@@ -168,7 +168,7 @@ export class IngestRepository {
   }
 
   /**
-   * Null: the database has moved on since the snapshot in a way that matters, and nothing was written; `manager`'s
+   * Null: the database has moved on since the snapshot in a way that matters, and no event was written; `manager`'s
    * transaction, when given, can then only be undone.
    */
   async publish(values: PublishArguments, manager?: EntityManager): Promise<PublishReceipt | null> {

@@ -29,7 +29,7 @@ describe('the call of publish_events', () => {
   });
 
   it('has as many values as the function has parameters', () => {
-    expect(publishArguments(emptyPlan, null, '')).toHaveLength(declaredTypes().length);
+    expect(publishArguments(emptyPlan)).toHaveLength(declaredTypes().length);
   });
 
   it('is not made for a plan that writes nothing', () => {

@@ -1,7 +1,8 @@
 import { NIL_ACCOUNT, typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
-import { type ParameterType, parameterList, placesInOrder, type RowOf } from '../database/binary-parameters.js';
+import { type ParameterType, parameterList, type RowOf } from '../database/binary-parameters.js';
+import { placesInOrder } from '../database/lock-order.js';
 import type { HandOffOffer } from '../deliveries/hand-offs.js';
 import { eventLog } from './event-log.js';
 import { ledgerKey } from './ingest-snapshot.js';
@@ -30,7 +31,6 @@ const TYPES = [
   'bigint',
   'uuid[]',
   'integer[]',
-  'text',
 ] as const satisfies readonly ParameterType[];
 
 /** Lock, index and guarantee: migrations/functions/publish_events.sql. */
@@ -40,11 +40,8 @@ export const PUBLISH_EVENTS: Statement = {
   types: TYPES,
 };
 
-/**
- * Lays a plan out as publish_events takes it. `offer`: who takes deliveries of it at once; `notice`: what the call itself
- * tells those who listen, for a caller who commits later, or '' for nothing.
- */
-export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null, notice: string): PublishArguments {
+/** Lays a plan out as publish_events takes it. `offer`: who takes deliveries of it at once. */
+export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null = null): PublishArguments {
   const operations = [...plan.operations.values()];
   return [
     plan.nowMs,
@@ -58,7 +55,6 @@ export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null, 
     offer?.batch ?? 0,
     (offer?.lanes ?? []).map(({ lane }) => lane[2]),
     (offer?.lanes ?? []).map(({ room }) => room),
-    notice,
   ];
 }
 

@@ -6,7 +6,7 @@ import { EventStreamRepository, type StreamPosition } from './event-stream.repos
 import type { StreamedEvent } from './streamed-event.js';
 
 const TICK_MS = 1_000;
-/** Notices are heard, so this only catches what a process published that died before it told. */
+/** Notices are heard, so this only catches what a process published that died before it told, or could not tell. */
 const TICKS_A_LOOK_WHILE_HEARING = 5;
 const LEDGERS_A_READ = 200;
 
