@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Mode } from '../auth/caller.js';
+import { NIL_ACCOUNT } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
 
 export interface LeftoverEndpoint {
@@ -14,8 +15,7 @@ export interface FoundLeftovers extends LeftoverEndpoint {
   readonly revision: string;
 }
 
-const NIL = '00000000-0000-0000-0000-000000000000';
-const FIRST: LeftoverEndpoint = { account_id: NIL, mode: 'live', id: NIL };
+const FIRST: LeftoverEndpoint = { account_id: NIL_ACCOUNT, mode: 'live', id: NIL_ACCOUNT };
 
 /** Index: webhook_endpoints_leftovers. */
 const FIND: Statement = {

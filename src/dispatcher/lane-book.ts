@@ -7,18 +7,16 @@ import type {
   QueuePosition,
 } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
+import { DueLanes } from './due-lanes.js';
 import type { PacedAttempt } from './endpoint-pace.js';
 import { applyRecheck, isBefore, laneKey, mayTake, moveOn, type Lane } from './lane.js';
 import { LaneRegistry } from './lane-registry.js';
 import { LaneTurns } from './lane-turns.js';
 import { RateGate } from './rate-gate.js';
 import { SendRoom, UNSETTLED_FACTOR } from './send-room.js';
-import { TimeHeap } from './time-heap.js';
 
 /** How long an idle lane stays with its owner. */
 const IDLE_MS = 5_000;
-/** What is due sooner gets a timer; what is due later is found by the poll in time. */
-const TIMER_MS = 1_000;
 
 export interface BookLimits {
   /** Requests in the air. */
@@ -36,7 +34,7 @@ export interface BookLimits {
 export class LaneBook {
   private readonly lanes: LaneRegistry;
   private readonly turns = new LaneTurns();
-  private readonly dueSoon = new TimeHeap<Lane>();
+  private readonly due = new DueLanes();
   private readonly room: SendRoom;
 
   constructor(private readonly limits: BookLimits) {
@@ -110,7 +108,7 @@ export class LaneBook {
    * to ask again at the latest.
    */
   takeClaims(capacity: number, nowMs: number): { claims: LaneClaim[]; waitMs: number | null } {
-    this.wakeDueSoon(nowMs);
+    for (let lane = this.due.take(nowMs); lane !== null; lane = this.due.take(nowMs)) this.becomeDue(lane);
     this.turns.releaseDue(nowMs);
     const claims: LaneClaim[] = [];
     const parking: Lane[] = [];
@@ -131,7 +129,7 @@ export class LaneBook {
       left -= room;
     }
     parking.forEach((lane) => this.turns.queue(lane));
-    const nextMs = Math.min(this.turns.releaseDue(nowMs) ?? Infinity, this.dueSoon.nextMs ?? Infinity);
+    const nextMs = Math.min(this.turns.releaseDue(nowMs) ?? Infinity, this.due.nextMs ?? Infinity);
     return { claims, waitMs: nextMs === Infinity ? null : Math.max(0, nextMs - nowMs) };
   }
 
@@ -277,7 +275,7 @@ export class LaneBook {
       lane.nextDueMs ?? Infinity,
       state.nextDueInMs === null ? Infinity : nowMs + state.nextDueInMs,
     );
-    this.setNextDue(lane, dueMs === Infinity ? null : dueMs, nowMs);
+    this.due.set(lane, dueMs === Infinity ? null : dueMs, nowMs);
     if (count > 0) lane.idleSinceMs = nowMs;
     const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
     this.advance(lane, wanted, last, isWholeRead);
@@ -329,7 +327,7 @@ export class LaneBook {
   finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null, isStillDue = false): void {
     if (lane.inFlight.delete(deliveryId)) this.room.inFlight -= 1;
     lane.idleSinceMs = nowMs;
-    if (nextDueMs !== null && nextDueMs < (lane.nextDueMs ?? Infinity)) this.setNextDue(lane, nextDueMs, nowMs);
+    if (nextDueMs !== null && nextDueMs < (lane.nextDueMs ?? Infinity)) this.due.set(lane, nextDueMs, nowMs);
     if (isStillDue) lane.mustReadHead = true;
     if (isStillDue || lane.isOrdered) lane.isHungry = true;
     this.queueTurn(lane);
@@ -376,17 +374,6 @@ export class LaneBook {
   private queueTurn(lane: Lane): void {
     const isDropped = !this.lanes.has(lane); // What was in the air for it has ended.
     if (lane.isHungry && lane.isOpen && !isDropped) this.turns.queue(lane);
-  }
-
-  private setNextDue(lane: Lane, dueMs: number | null, nowMs: number): void {
-    lane.nextDueMs = dueMs;
-    if (dueMs !== null && dueMs - nowMs <= TIMER_MS) this.dueSoon.push(dueMs, lane);
-  }
-
-  private wakeDueSoon(nowMs: number): void {
-    for (let due = this.dueSoon.popDue(nowMs); due !== null; due = this.dueSoon.popDue(nowMs)) {
-      if (due.item.nextDueMs === due.atMs) this.becomeDue(due.item);
-    }
   }
 
   /** It may lie before what was claimed since it was put there. */

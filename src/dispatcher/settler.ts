@@ -16,6 +16,7 @@ interface WaitingSettlement {
   readonly reject: (error: unknown) => void;
 }
 
+/** Another dispatcher has taken over what this one had in the air, so none of it was recorded. */
 export class LeaseLostError extends Error {
   constructor() {
     super('The lease of this dispatcher is lost.');
