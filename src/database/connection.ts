@@ -5,11 +5,22 @@ import type { AppConfig } from '../config/app-config.js';
 const CONNECT_TIMEOUT_MS = 5_000;
 export const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
 
+const SESSION_SETTINGS = [
+  // The server looks for dead clients within 25 s, so that the locks of a process that vanished are free again.
+  'tcp_keepalives_idle=10',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=3',
+  // Statements read a page by an index. Where a table is large the planner would still have them compiled, or divided
+  // among workers, which takes ten times as long to begin as they take to run.
+  'jit=off',
+  'max_parallel_workers_per_gather=0',
+  // Named statements are planned once a connection: planning one over the months of history costs more than running it.
+  'plan_cache_mode=force_generic_plan',
+];
+
 /**
  * How every connection is made, of the pool and outside it. `sslmode` means what it means to libpq: `require` encrypts,
  * and checks the certificate once there is a CA to check it by. A CA file without `sslmode` stands for `verify-full`.
- * The server looks for dead clients within 25 s, so that the locks of a process that vanished are free again. Named
- * statements are planned once a connection: planning one over the months of history costs more than running it.
  */
 export function connectionOptions(config: AppConfig, databaseUrl: string, role: string): ClientConfig {
   const url = new URL(databaseUrl);
@@ -25,8 +36,7 @@ export function connectionOptions(config: AppConfig, databaseUrl: string, role: 
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    options:
-      '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c jit=off -c plan_cache_mode=force_generic_plan',
+    options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
   };
 }
 
