@@ -12,7 +12,6 @@ import { pendingMigrations, runMigrations } from './database/migrate.js';
 import { openDatabase, type OpenDatabase } from './database/open-database.js';
 import { refuseForeignSecrets } from './database/secrets-fingerprint.js';
 import { StartError } from './database/start-error.js';
-import { collectEarly } from './early-collection.js';
 import { ENTITIES } from './entities.js';
 import { Lifecycle } from './lifecycle.js';
 
@@ -40,7 +39,6 @@ async function start(): Promise<void> {
   const app = await createApp(config, database.dataSource, logger);
   lifecycle.onEnd(() => app.close());
   await listen(() => app.listen(config.port, config.host), config);
-  collectEarly();
   app.get(Readiness).markReady();
   await app.get(AdminJournal).started(config.role);
 
