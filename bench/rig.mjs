@@ -89,7 +89,6 @@ export class Rig {
         PORT: String(port),
         METRICS_PORT: String(metricsPort),
         LOG_LEVEL: 'error',
-        MALLOC_ARENA_MAX: '1',
         ...environment,
       },
     });
