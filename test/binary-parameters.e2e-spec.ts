@@ -184,7 +184,42 @@ describe('rows in binary', () => {
       await expect(inTransaction()).rejects.toThrow('type');
       expect(await inTransaction()).toEqual([READ]);
     });
+
+    it('leave statements without such rows their prepared names', async () => {
+      await readBack([ROW]);
+      await remake();
+      await readBack([ROW]);
+      const named = (name: string) => ({
+        name,
+        text: `SELECT array_agg(name) AS names FROM pg_prepared_statements WHERE name LIKE $1 || '%'`,
+      });
+      const [typed, untyped] = await database.transaction(async (manager) => [
+        await database.rows({ ...named('typed_alone'), types: ['text'] }, ['typed_alone'], manager),
+        await database.rows(named('untyped_alone'), ['untyped_alone'], manager),
+      ]);
+      expect([typed, untyped]).toEqual([[{ names: ['typed_alone'] }], [{ names: ['untyped_alone'] }]]);
+    });
   });
+
+  it.each<{ types?: ParameterType[] }>([{ types: ['text', 'text[]'] }, {}])(
+    'are why a statement is run twice, so one of %j runs once, though it fail for an unknown type',
+    async ({ types }) => {
+      await readBack([ROW]);
+      await database.dataSource.query('CREATE SEQUENCE signalpost.runs');
+      try {
+        // What a sequence gave stays given, though the statement fail.
+        const text = `SELECT nextval('signalpost.runs'), $1::text::regtype, $2::text[]`;
+        const failing = database.rows({ name: `fails_of_${types?.length ?? 0}`, text, types }, ['no_such_type', []]);
+        await expect(failing).rejects.toMatchObject({ code: '42704' });
+        const [runs] = await database.dataSource.query<[{ count: string }]>(
+          'SELECT last_value AS count FROM signalpost.runs WHERE is_called',
+        );
+        expect(runs).toEqual({ count: '1' });
+      } finally {
+        await database.dataSource.query('DROP SEQUENCE signalpost.runs');
+      }
+    },
+  );
 
   it.each([
     ['a value of another type', { ...ROW, uuid: 'none' }],

@@ -63,6 +63,11 @@ const SCALARS = {
   bytea: { oid: 17, write: writeBytes, sizeOf: (value: Buffer) => value.length ?? 0 },
 } as const satisfies Record<string, ScalarCodec>;
 
+/** Whether a statement depends on the ids of composite types; `types` are those of its parameters, if it names any. */
+export function hasComposites(types: readonly ParameterType[] = []): boolean {
+  return types.some((type) => typeof type === 'object');
+}
+
 /** `columns` in the order in which the schema has them. */
 export function compositeType<const Columns extends CompositeType['columns']>(composite: string, columns: Columns) {
   return { composite, columns } satisfies CompositeType;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
-import { type CompositeIds, encodeParameters, type ParameterType } from './binary-parameters.js';
+import { type CompositeIds, encodeParameters, hasComposites, type ParameterType } from './binary-parameters.js';
 import { isTransient, isUnknownType } from './sql-errors.js';
 
 /** A statement of a hot path: prepared once per connection under its name, so that it is planned once. */
@@ -36,7 +36,7 @@ export class Database {
     try {
       return await this.run(statement, values, manager);
     } catch (error) {
-      if (usedIds === null || !isUnknownType(error)) throw error;
+      if (usedIds === null || !hasComposites(statement.types) || !isUnknownType(error)) throw error;
       // The types may have been made anew, by a restore beneath this process: then they have other ids.
       if (this.compositeIds === usedIds) {
         this.compositeIds = null;
@@ -67,16 +67,16 @@ export class Database {
     manager?: EntityManager,
   ): Promise<R[]> {
     const client = manager ? await clientOf(manager) : this.pool;
-    const encoded = types ? encodeParameters(types, values, await this.idsFor(types, client)) : (values as unknown[]);
-    const preparedName = this.generation === 0 || !types ? name : `${name}.${this.generation}`;
+    const usesComposites = hasComposites(types);
+    const ids = usesComposites ? await this.idsFor(client) : NO_IDS;
+    const encoded = types ? encodeParameters(types, values, ids) : (values as unknown[]);
+    const preparedName = usesComposites && this.generation > 0 ? `${name}.${this.generation}` : name;
     return (await client.query({ name: preparedName, text, values: encoded })).rows as R[];
   }
 
   /** Asked on the connection that needs them: another may never be free. */
-  private async idsFor(types: readonly ParameterType[], client: Pool | PoolClient): Promise<CompositeIds> {
-    if (this.compositeIds !== null || types.every((type) => typeof type === 'string')) {
-      return this.compositeIds ?? NO_IDS;
-    }
+  private async idsFor(client: Pool | PoolClient): Promise<CompositeIds> {
+    if (this.compositeIds !== null) return this.compositeIds;
     const { rows } = await client.query<{ name: string; id: number }>(READ_COMPOSITE_IDS);
     return (this.compositeIds = new Map(rows.map(({ name, id }) => [name, id])));
   }
