@@ -1,6 +1,7 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { decodeId } from '../src/common/ids.js';
 import { Listener } from '../src/database/listener.js';
+import { PUBLISH_CHANNEL } from '../src/database/publish-notice.js';
 import { Dispatcher } from '../src/dispatcher/dispatcher.js';
 import { makeEndpoint } from './support/deliveries.js';
 import { DispatchFixture } from './support/dispatch-fixture.js';
@@ -93,7 +94,7 @@ describe('dispatchers beside processes of their own', () => {
       await arrived(1);
       await dispatcher.app.get(Listener).onApplicationShutdown();
       const heard = new Promise<void>((resolve) =>
-        sending.service.app.get(Listener).on('signalpost_events', () => resolve()),
+        sending.service.app.get(Listener).on(PUBLISH_CHANNEL, () => resolve()),
       );
       await publishThere('col_2');
       await heard;

@@ -3,6 +3,7 @@ import { jest } from '@jest/globals';
 import type { Tenant } from '../src/auth/caller.js';
 import { Database } from '../src/database/database.js';
 import { Listener } from '../src/database/listener.js';
+import { PUBLISH_CHANNEL, tenantKeysIn } from '../src/database/publish-notice.js';
 import { Inbox } from '../src/events/inbox.js';
 import { PublishNotices } from '../src/events/publish-notices.js';
 import { decodeId } from '../src/common/ids.js';
@@ -21,9 +22,8 @@ describe('a notice of a publish', () => {
   });
   beforeEach(() => {
     heard = [];
-    stopHearing = service.app.get(Listener).on('signalpost_events', (payload) => {
-      const named = payload.slice(payload.indexOf(';') + 1);
-      heard.push(named === '' ? [] : named.split(',').sort());
+    stopHearing = service.app.get(Listener).on(PUBLISH_CHANNEL, (notice) => {
+      heard.push([...(tenantKeysIn(notice) ?? [])].sort());
     });
   });
   afterEach(() => stopHearing());

@@ -40,3 +40,8 @@ export interface Tenant {
   readonly accountId: string;
   readonly mode: Mode;
 }
+
+/** `<account> <mode>`: the tenant as a key of maps, and as notices of publishes name it. */
+export function tenantKey({ accountId, mode }: Tenant): string {
+  return `${accountId} ${mode}`;
+}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
-import { PROCESS_TAG } from '../database/process-tag.js';
+import { isOwnNotice, PUBLISH_CHANNEL } from '../database/publish-notice.js';
 import { HandOffs, type HandOffSource } from '../deliveries/hand-offs.js';
 import { type LaneId, LaneSignals } from '../deliveries/lane-signals.js';
 import { ENDPOINT_CHANGES_CHANNEL } from '../webhooks/webhook-endpoints.repository.js';
@@ -26,8 +26,8 @@ export class DispatcherWakeUps {
       this.signals.onWake(onLanes),
       this.handOffs.serve(onPublish),
       // A commit of this process has told its lanes already.
-      this.listener.on('signalpost_events', (payload) => {
-        if (!payload.startsWith(`${PROCESS_TAG};`)) void onNotice();
+      this.listener.on(PUBLISH_CHANNEL, (notice) => {
+        if (!isOwnNotice(notice)) void onNotice();
       }),
       this.listener.on('signalpost_lanes', () => void onNotice()),
       this.listener.on(ENDPOINT_CHANGES_CHANNEL, (payload) => onEndpointChange(JSON.parse(payload) as LaneId)),

@@ -1,4 +1,4 @@
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import { EndpointPace } from './endpoint-pace.js';
 import { laneKey, newLane, type Lane } from './lane.js';
@@ -33,8 +33,8 @@ export class LaneRegistry {
     return [...this.lanes.values()];
   }
 
-  ofLedger({ accountId, mode }: Tenant): Iterable<Lane> {
-    return this.byLedger.get(ledgerOf(accountId, mode)) ?? [];
+  ofLedger(tenant: Tenant): Iterable<Lane> {
+    return this.byLedger.get(tenantKey(tenant)) ?? [];
   }
 
   add(id: LaneId, nowMs: number): Lane {
@@ -44,8 +44,9 @@ export class LaneRegistry {
     const lane = newLane(id, known?.pace ?? this.newPace(), nowMs);
     lane.revision = known?.revision ?? null;
     this.lanes.set(key, lane);
-    const siblings = this.byLedger.get(ledgerOf(id[0], id[1]));
-    if (siblings === undefined) this.byLedger.set(ledgerOf(id[0], id[1]), new Set([lane]));
+    const ledger = ledgerOf(id);
+    const siblings = this.byLedger.get(ledger);
+    if (siblings === undefined) this.byLedger.set(ledger, new Set([lane]));
     else siblings.add(lane);
     return lane;
   }
@@ -55,8 +56,9 @@ export class LaneRegistry {
     this.lanes.delete(lane.key);
     this.paces.set(lane.key, { pace: lane.pace, revision: lane.revision });
     if (this.paces.size > REMEMBERED_PACES) this.paces.delete(this.paces.keys().next().value!);
-    const siblings = this.byLedger.get(ledgerOf(lane.id[0], lane.id[1]));
-    if (siblings?.delete(lane) && siblings.size === 0) this.byLedger.delete(ledgerOf(lane.id[0], lane.id[1]));
+    const ledger = ledgerOf(lane.id);
+    const siblings = this.byLedger.get(ledger);
+    if (siblings?.delete(lane) && siblings.size === 0) this.byLedger.delete(ledger);
   }
 
   /** @returns the lane that has a new pace now, if this process has it. */
@@ -72,6 +74,6 @@ export class LaneRegistry {
   }
 }
 
-function ledgerOf(accountId: string, mode: string): string {
-  return `${accountId} ${mode}`;
+function ledgerOf([accountId, mode]: LaneId): string {
+  return tenantKey({ accountId, mode });
 }

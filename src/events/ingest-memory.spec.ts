@@ -1,6 +1,6 @@
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import type { SnapshotRequest } from './ingest.repository.js';
-import { ledgerKey, objectKey } from './ingest-snapshot.js';
+import { objectKey } from './ingest-snapshot.js';
 import { IngestMemory } from './ingest-memory.js';
 import { applyReport, type OperationState } from './operation-state.js';
 import type { PublishPlan } from './publish-plan.js';
@@ -40,7 +40,7 @@ describe('IngestMemory', () => {
     memory.remember(written(operation('succeeded')), 0);
     const guess = memory.guess(asked('col_1', 'col_2'), 0)!;
     expect(guess.operations).toEqual(new Map([[KEY, operation('succeeded')]]));
-    expect([guess.nowMs, guess.ledgers]).toEqual([NOW, new Map([[ledgerKey(TENANT), { sequence: -1, erasures: 0 }]])]);
+    expect([guess.nowMs, guess.ledgers]).toEqual([NOW, new Map([[tenantKey(TENANT), { sequence: -1, erasures: 0 }]])]);
   });
 
   it('does not use what it learnt before an erasure in the ledger', () => {

@@ -1,6 +1,6 @@
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import type { SnapshotRequest } from './ingest.repository.js';
-import { ledgerKey, objectKey, type IngestSnapshot, type LedgerState } from './ingest-snapshot.js';
+import { objectKey, type IngestSnapshot, type LedgerState } from './ingest-snapshot.js';
 import type { OperationState } from './operation-state.js';
 import type { PublishPlan } from './publish-plan.js';
 
@@ -50,7 +50,7 @@ export class IngestMemory {
   /** Null: the database is to be asked. */
   guess({ ledgers, operations }: SnapshotRequest, monotonicMs: number): IngestSnapshot | null {
     this.dropOld(monotonicMs);
-    const remembered = ledgers.map((tenant) => this.ledgers.get(ledgerKey(tenant)));
+    const remembered = ledgers.map((tenant) => this.ledgers.get(tenantKey(tenant)));
     let mayGuess = true;
     for (const ledger of remembered) {
       if (ledger === undefined || ledger.readsLeft > 0) mayGuess = false;
@@ -59,7 +59,7 @@ export class IngestMemory {
     let nowMs = this.databaseMs(monotonicMs);
     if (!mayGuess || nowMs === null) return null;
     const states = ledgers.map((tenant, index): [string, LedgerState] => [
-      ledgerKey(tenant),
+      tenantKey(tenant),
       { sequence: UNKNOWN_SEQUENCE, erasures: remembered[index]!.erasures },
     ]);
     const known = new Map<string, OperationState>();
@@ -67,7 +67,7 @@ export class IngestMemory {
       const key = objectKey(tenant, id);
       const entry = this.operations.get(key);
       // What was remembered before an erasure may hold what was erased.
-      if (entry === undefined || entry.erasures !== this.ledgers.get(ledgerKey(tenant))!.erasures) continue;
+      if (entry === undefined || entry.erasures !== this.ledgers.get(tenantKey(tenant))!.erasures) continue;
       known.set(key, entry.state);
       nowMs = Math.max(nowMs, entry.state.updatedAtMs); // That time has been, though this process counts it later.
     }
@@ -83,7 +83,7 @@ export class IngestMemory {
 
   guessedRight({ ledgers }: PublishPlan): void {
     for (const { tenant } of ledgers) {
-      const ledger = this.ledgers.get(ledgerKey(tenant));
+      const ledger = this.ledgers.get(tenantKey(tenant));
       if (ledger !== undefined) ledger.pauseFlushes = FIRST_PAUSE_FLUSHES;
     }
   }
@@ -91,7 +91,7 @@ export class IngestMemory {
   guessedWrong({ ledgers }: PublishPlan): void {
     this.clock = null; // It may have been the time that was wrong.
     for (const { tenant } of ledgers) {
-      const ledger = this.ledgers.get(ledgerKey(tenant));
+      const ledger = this.ledgers.get(tenantKey(tenant));
       if (ledger === undefined) continue;
       ledger.readsLeft = ledger.pauseFlushes;
       ledger.pauseFlushes = Math.min(ledger.pauseFlushes * 2, MAX_PAUSE_FLUSHES);
@@ -114,7 +114,7 @@ export class IngestMemory {
   }
 
   private rememberLedger(tenant: Tenant, erasures: number): void {
-    const key = ledgerKey(tenant);
+    const key = tenantKey(tenant);
     const known = this.ledgers.get(key);
     if (known !== undefined && known.erasures !== erasures) {
       const prefix = objectKey(tenant, '');

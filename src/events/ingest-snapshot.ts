@@ -1,5 +1,5 @@
 import type { AppError } from '../common/app-error.js';
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import type { OperationState } from './operation-state.js';
 
@@ -56,7 +56,7 @@ export interface LedgerState {
 export interface IngestSnapshot {
   /** The database's clock, in milliseconds since 1970: the time of acceptance. */
   readonly nowMs: number;
-  /** By `ledgerKey`. A ledger that is not there has no account. */
+  /** By `tenantKey`. A ledger that is not there has no account. */
   readonly ledgers: ReadonlyMap<string, LedgerState>;
   /** By `objectKey`. */
   readonly operations: ReadonlyMap<string, OperationState>;
@@ -66,12 +66,8 @@ export interface IngestSnapshot {
   readonly answers: ReadonlyMap<string, { readonly bodyHash: Buffer; readonly outcomes: readonly StoredOutcome[] }>;
 }
 
-export function ledgerKey(tenant: Tenant): string {
-  return `${tenant.accountId} ${tenant.mode}`;
-}
-
 export function objectKey(tenant: Tenant, id: string): string {
-  return `${tenant.accountId} ${tenant.mode} ${id}`;
+  return `${tenantKey(tenant)} ${id}`;
 }
 
 export function requestKey(request: Omit<IdempotentRequest, 'bodyHash'>): string {

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Mode, Tenant } from '../auth/caller.js';
+import { type Mode, type Tenant, tenantKey } from '../auth/caller.js';
 import { uuidFrom } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
 import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import {
-  ledgerKey,
   objectKey,
   requestKey,
   type IdempotentRequest,
@@ -207,7 +206,7 @@ function toSnapshot(row: SnapshotRow): IngestSnapshot {
     nowMs: row.now_ms,
     ledgers: new Map(
       (row.ledgers ?? []).map(([accountId, mode, sequence, erasures]) => [
-        ledgerKey({ accountId, mode }),
+        tenantKey({ accountId, mode }),
         { sequence, erasures },
       ]),
     ),

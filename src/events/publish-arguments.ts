@@ -1,3 +1,4 @@
+import { tenantKey } from '../auth/caller.js';
 import { NIL_ACCOUNT, typeIdTail } from '../common/ids.js';
 import { searchText } from '../common/search-text.js';
 import type { Statement } from '../database/database.js';
@@ -5,7 +6,6 @@ import { type ParameterType, parameterList, type RowOf } from '../database/binar
 import { placesInOrder } from '../database/lock-order.js';
 import type { HandOffOffer } from '../deliveries/hand-offs.js';
 import { eventLog } from './event-log.js';
-import { ledgerKey } from './ingest-snapshot.js';
 import type { PlannedEvent, PlannedOperation, PlannedOutcome, PlannedRequest, PublishPlan } from './publish-plan.js';
 import {
   PUBLISHED_ANSWER,
@@ -46,7 +46,7 @@ export function publishArguments(plan: PublishPlan, offer: HandOffOffer | null =
   return [
     plan.nowMs,
     plan.ledgers.map(toLedger),
-    placesInOrder(plan.ledgers.map(({ tenant }) => ledgerKey(tenant))),
+    placesInOrder(plan.ledgers.map(({ tenant }) => tenantKey(tenant))),
     plan.events.map((planned) => toEvent(planned, plan.nowMs)),
     operations.map(toOperation),
     operationStatsChanges(operations).map(toStats),

@@ -1,26 +1,22 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import { Clock } from '../common/clock.js';
 import { RepeatedWarning } from '../common/repeated-warning.js';
 import { Database, type Statement } from '../database/database.js';
-import { PROCESS_TAG } from '../database/process-tag.js';
-import { ledgerKey } from './ingest-snapshot.js';
+import { PUBLISH_CHANNEL, writePublishNotice } from '../database/publish-notice.js';
 
-/** PostgreSQL takes at most 8,000 bytes. */
-const MOST_NAMED = 100;
-
-const NOTIFY: Statement = { name: 'publish_notify', text: `SELECT pg_notify('signalpost_events', $1)` };
+const NOTIFY: Statement = { name: 'publish_notify', text: `SELECT pg_notify('${PUBLISH_CHANNEL}', $1)` };
 
 /**
- * Tells all processes, this one too, to which accounts it has published, after the commit and in a transaction of its own, one at
- * a time. Within the publish a NOTIFY would hold a lock of the whole database from before its commit is made durable
- * until after, so that all processes together had one commit at a time. What could not be told goes with the next
- * notice; until then, and for good when this process dies, others find it by their polls.
+ * Tells all processes, this one too, to which accounts it has published, after the commit and in a transaction of its
+ * own, one at a time. Within the publish a NOTIFY would hold a lock of the whole database from before its commit is made
+ * durable until after, so that all processes together had one commit at a time. What could not be told goes with the
+ * next notice; until then, and for good when this process dies, others find it by their polls.
  */
 @Injectable()
 export class PublishNotices implements OnApplicationShutdown {
   private readonly warning: RepeatedWarning;
-  /** Accounts and modes. */
+  /** Tenants' keys. */
   private readonly untold = new Set<string>();
   private telling: Promise<void> | null = null;
 
@@ -33,7 +29,7 @@ export class PublishNotices implements OnApplicationShutdown {
   }
 
   tell(tenants: readonly Tenant[]): void {
-    for (const tenant of tenants) this.untold.add(ledgerKey(tenant));
+    for (const tenant of tenants) this.untold.add(tenantKey(tenant));
     if (this.telling === null && this.untold.size > 0) this.telling = this.tellAll();
   }
 
@@ -49,7 +45,7 @@ export class PublishNotices implements OnApplicationShutdown {
       while (this.untold.size > 0) {
         keys = [...this.untold];
         this.untold.clear();
-        await this.database.rows(NOTIFY, [payloadOf(keys)]);
+        await this.database.rows(NOTIFY, [writePublishNotice(keys)]);
         this.warning.clear();
       }
     } catch (error) {
@@ -59,9 +55,4 @@ export class PublishNotices implements OnApplicationShutdown {
       this.telling = null;
     }
   }
-}
-
-/** `<process>;<account> <mode>,…`; none named: too many to name, and whoever listens reads the tables. */
-function payloadOf(keys: readonly string[]): string {
-  return `${PROCESS_TAG};${keys.length > MOST_NAMED ? '' : keys.join(',')}`;
 }

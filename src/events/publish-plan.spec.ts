@@ -1,10 +1,9 @@
 import { AppError } from '../common/app-error.js';
 import { newUuid, uuidFrom } from '../common/ids.js';
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { contentHash } from './canonical-json.js';
 import {
-  ledgerKey,
   objectKey,
   requestKey,
   type IdempotentRequest,
@@ -57,8 +56,8 @@ const keyed = (key: string, body: string, ...items: PublishUnit['items']): Publi
 const snapshot = (overrides: Partial<IngestSnapshot> = {}): IngestSnapshot => ({
   nowMs: NOW,
   ledgers: new Map([
-    [ledgerKey(one), { sequence: 40, erasures: 0 }],
-    [ledgerKey(other), { sequence: 7, erasures: 2 }],
+    [tenantKey(one), { sequence: 40, erasures: 0 }],
+    [tenantKey(other), { sequence: 7, erasures: 2 }],
   ]),
   operations: new Map(),
   externalIds: new Map(),

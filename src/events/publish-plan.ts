@@ -1,10 +1,9 @@
-import type { Tenant } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { encodeId, typeIdTail, typeIdTime, uuidTail } from '../common/ids.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { renderEventBody, type EventBodyParts } from './event-body.js';
 import {
-  ledgerKey,
   objectKey,
   requestKey,
   type IdempotentRequest,
@@ -149,7 +148,7 @@ class Planner {
   }
 
   private planEvent(event: AcceptedEvent): PlannedOutcome {
-    const expected = this.snapshot.ledgers.get(ledgerKey(event.tenant));
+    const expected = this.snapshot.ledgers.get(tenantKey(event.tenant));
     if (expected === undefined) return refuse('not_found', 'There is no such account.');
     const occurredAtMs = event.occurredAtMs ?? this.snapshot.nowMs;
     const operation = this.applyOperation(event, occurredAtMs);
@@ -219,7 +218,7 @@ class Planner {
   }
 
   private ledgerOf(tenant: Tenant, expected: LedgerState): { index: number; count: number } {
-    const key = ledgerKey(tenant);
+    const key = tenantKey(tenant);
     let ledger = this.ledgers.get(key);
     if (ledger === undefined) {
       ledger = { index: this.ledgers.size, tenant, expected, count: 0 };

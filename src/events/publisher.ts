@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { tenantKey } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { after, CommitTurns } from '../common/commit-turns.js';
 import { Activity } from '../common/metrics/activity.js';
@@ -7,7 +8,7 @@ import { LaneSignals } from '../deliveries/lane-signals.js';
 import { EventWriter, type WrittenPlan } from './event-writer.js';
 import { lanesToWake } from './handed-deliveries.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
-import { ledgerKey, type PublishOutcome, type PublishResult, type PublishUnit } from './ingest-snapshot.js';
+import type { PublishOutcome, PublishResult, PublishUnit } from './ingest-snapshot.js';
 import { PublishNotices } from './publish-notices.js';
 import { assembleBody, type PlannedOutcome, type PublishPlan } from './publish-plan.js';
 
@@ -164,7 +165,7 @@ export class EventPublisher implements OnApplicationShutdown {
 
 function ledgersOf(unit: PublishUnit): string[] {
   const ledgers = new Set<string>();
-  for (const item of unit.items) if (!(item instanceof AppError)) ledgers.add(ledgerKey(item.tenant));
+  for (const item of unit.items) if (!(item instanceof AppError)) ledgers.add(tenantKey(item.tenant));
   return [...ledgers];
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from '../common/app-error.js';
 import type { SnapshotRequest } from './ingest.repository.js';
-import { ledgerKey, objectKey, type IdempotentRequest, type PublishUnit } from './ingest-snapshot.js';
-import type { Tenant } from '../auth/caller.js';
+import { objectKey, type IdempotentRequest, type PublishUnit } from './ingest-snapshot.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 
 /** What the units of a flush could meet, each thing once. */
 export function snapshotRequest(units: readonly PublishUnit[]): SnapshotRequest {
@@ -14,7 +14,7 @@ export function snapshotRequest(units: readonly PublishUnit[]): SnapshotRequest 
     for (const item of unit.items) {
       if (item instanceof AppError) continue;
       const { tenant, operation, externalId } = item;
-      ledgers.set(ledgerKey(tenant), tenant);
+      ledgers.set(tenantKey(tenant), tenant);
       if (operation !== null) operations.set(objectKey(tenant, operation.id), { tenant, id: operation.id });
       if (externalId !== null) externalIds.set(objectKey(tenant, externalId), { tenant, id: externalId });
     }

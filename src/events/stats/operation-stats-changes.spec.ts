@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { Tenant } from '../../auth/caller.js';
+import { type Tenant, tenantKey } from '../../auth/caller.js';
 import type { AcceptedEvent } from '../accepted-event.js';
-import { ledgerKey, objectKey, type IngestSnapshot } from '../ingest-snapshot.js';
+import { objectKey, type IngestSnapshot } from '../ingest-snapshot.js';
 import type { OperationState } from '../operation-state.js';
 import { planPublish } from '../publish-plan.js';
 import { operationStatsChanges } from './operation-stats-changes.js';
@@ -59,7 +59,7 @@ describe('the changes of the sums', () => {
           expect(new Set(rows).size).toBe(rows.length);
           for (const { ledger, period, startMs, kind, status, currency, count, amount } of changes) {
             const tenant = plan.ledgers[ledger]!.tenant;
-            addTo(sums, [ledgerKey(tenant), period, startMs, kind, status, currency].join(), count, amount);
+            addTo(sums, [tenantKey(tenant), period, startMs, kind, status, currency].join(), count, amount);
           }
           for (const [key, { state }] of plan.operations) operations.set(key, state);
           expect(sums).toEqual(recount(operations));
@@ -82,7 +82,7 @@ describe('the changes of the sums', () => {
 });
 
 function snapshotOf(operations: ReadonlyMap<string, OperationState>): IngestSnapshot {
-  const ledgers = new Map(TENANTS.map((tenant) => [ledgerKey(tenant), { sequence: 0, erasures: 0 }]));
+  const ledgers = new Map(TENANTS.map((tenant) => [tenantKey(tenant), { sequence: 0, erasures: 0 }]));
   return { nowMs: NOW, ledgers, operations, externalIds: new Map(), answers: new Map() };
 }
 
@@ -95,7 +95,7 @@ function recount(operations: ReadonlyMap<string, OperationState>): Map<string, {
       const { kind, status, currency, amount, createdAtMs } = state;
       for (const period of STATS_PERIODS) {
         const start = periodStartMs(period, createdAtMs);
-        const key = [ledgerKey(tenant), period, start, kind, status, currency ?? ''].join();
+        const key = [tenantKey(tenant), period, start, kind, status, currency ?? ''].join();
         addTo(sums, key, 1, BigInt(amount ?? 0));
       }
     }

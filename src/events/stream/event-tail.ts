@@ -1,7 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import type { Tenant } from '../../auth/caller.js';
+import { type Tenant, tenantKey } from '../../auth/caller.js';
 import { Listener } from '../../database/listener.js';
+import { PUBLISH_CHANNEL, tenantKeysIn } from '../../database/publish-notice.js';
 import { EventStreamRepository, type StreamPosition } from './event-stream.repository.js';
 import type { StreamedEvent } from './streamed-event.js';
 
@@ -46,7 +47,7 @@ export class EventTail implements OnApplicationShutdown {
     private readonly repository: EventStreamRepository,
     private readonly listener: Listener,
   ) {
-    listener.on('signalpost_events', (payload) => this.hear(payload));
+    listener.on(PUBLISH_CHANNEL, (notice) => this.hear(notice));
     // Lost or back: what was published around that moment was not heard.
     listener.onConnectionChange(() => this.wakeAll());
   }
@@ -56,7 +57,7 @@ export class EventTail implements OnApplicationShutdown {
    * of it, or because nobody has read the ledger yet and it is not at its end.
    */
   join(follower: Follower): boolean {
-    const key = feedKey(follower.tenant);
+    const key = tenantKey(follower.tenant);
     const feed = this.feeds.get(key);
     if (feed) {
       if (follower.position.sequence < feed.position.sequence) return false;
@@ -73,7 +74,7 @@ export class EventTail implements OnApplicationShutdown {
   }
 
   leave(follower: Follower): void {
-    const feed = this.feeds.get(feedKey(follower.tenant));
+    const feed = this.feeds.get(tenantKey(follower.tenant));
     if (!feed?.followers.delete(follower) || feed.followers.size > 0) return;
     this.feeds.delete(feed.key);
     this.awake.delete(feed);
@@ -93,15 +94,11 @@ export class EventTail implements OnApplicationShutdown {
     await this.reading;
   }
 
-  /** `<process>;<account> <mode>,…`; no ledger named means too many to name. */
-  private hear(payload: string): void {
+  private hear(notice: string): void {
     if (this.feeds.size === 0) return;
-    const named = payload.slice(payload.indexOf(';') + 1);
-    if (named === '') {
-      this.wakeAll();
-      return;
-    }
-    this.wake(named.split(',').flatMap((key) => this.feeds.get(key) ?? []));
+    const keys = tenantKeysIn(notice);
+    if (keys === null) this.wakeAll();
+    else this.wake(keys.flatMap((key) => this.feeds.get(key) ?? []));
   }
 
   private wakeAll(): void {
@@ -153,8 +150,4 @@ export class EventTail implements OnApplicationShutdown {
 function toFollowedLedger({ tenant, position, followers }: Feed) {
   const needsDeliveryStatuses = [...followers].some((follower) => follower.needsDeliveryStatuses);
   return { tenant, after: position.id, needsDeliveryStatuses };
-}
-
-function feedKey({ accountId, mode }: Tenant): string {
-  return `${accountId} ${mode}`;
 }

@@ -1,9 +1,10 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import type { Tenant } from '../../auth/caller.js';
+import { type Tenant, tenantKey } from '../../auth/caller.js';
 import { Clock } from '../../common/clock.js';
 import { RepeatedWarning } from '../../common/repeated-warning.js';
 import { Listener } from '../../database/listener.js';
+import { PUBLISH_CHANNEL, tenantKeysIn } from '../../database/publish-notice.js';
 import { type LogPageRead, type LogPosition, LogStreamRepository } from './log-stream.repository.js';
 import type { StreamedLog } from './streamed-log.js';
 
@@ -46,7 +47,7 @@ export class LogTail implements OnApplicationShutdown {
   ) {
     const logger = new Logger(LogTail.name);
     this.warning = new RepeatedWarning((message) => logger.warn(message), clock);
-    listener.on('signalpost_events', (payload) => this.hear(payload));
+    listener.on(PUBLISH_CHANNEL, (notice) => this.hear(notice));
     // Lost or back: what was published around that moment was not heard.
     listener.onConnectionChange(() => this.wakeAll());
   }
@@ -76,12 +77,11 @@ export class LogTail implements OnApplicationShutdown {
     await this.reading;
   }
 
-  /** `<process>;<account> <mode>,…`; no account named means too many to name. */
-  private hear(payload: string): void {
+  private hear(notice: string): void {
     if (this.cohorts.length === 0) return;
-    const named = payload.slice(payload.indexOf(';') + 1);
-    if (named === '') this.wakeAll();
-    else for (const key of named.split(',')) this.awake?.add(key);
+    const keys = tenantKeysIn(notice);
+    if (keys === null) this.wakeAll();
+    else for (const key of keys) this.awake?.add(key);
   }
 
   private wakeAll(): void {
@@ -136,8 +136,4 @@ function merge(cohorts: readonly Cohort[]): Cohort[] {
     else merged.set(key, cohort);
   }
   return [...merged.values()];
-}
-
-function tenantKey({ accountId, mode }: Tenant): string {
-  return `${accountId} ${mode}`;
 }
