@@ -3,29 +3,31 @@
 -- claimed_batches, which a dispatcher's death turns into crash counts.
 --
 -- `rooms`: how many deliveries each lane may have claimed now. `in_flight`: what the caller has in the air of these
--- lanes, which is still due here. `after_due_ats`, `after_ids`: where to begin to read each lane, null for its head; the
--- caller has claimed everything before, so that neither what is in the air nor dead rows are read again and again.
+-- lanes, which is still due here. `after_due_ats`, `after_ids`: where to begin to read each lane, null for its head;
+-- the caller has claimed everything before, so that neither what is in the air nor dead rows are read again and again.
 -- `recheck_waiting`: whether to look for deliveries that wait at `infinity` though nothing is before them any more (a
 -- new owner does not know), from `recheck_after` on (null: all), some at a time.
 --
--- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet, gets
--- nothing but its row. `retention_days`: deliveries of events older than this, and those that were in the air at three
--- deaths of dispatchers, come without a `body`, for the caller to end them (fail_deliveries.sql).
+-- `rate_limits`: what the caller believes them to be; a lane with another limit, which its caller does not keep yet,
+-- gets nothing but its row. `retention_days`: deliveries of events older than this, and those that were in the air at
+-- three deaths of dispatchers, come without a `body`, for the caller to end them (fail_deliveries.sql).
 --
--- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at those that wait came (null: to the end), `due_in_ms` the time until
--- the next of its deliveries is due (null: none), its `gen` as it was before its deliveries were read, so that what is
--- added meanwhile shows as a change, its `rate_limit`, whether it is `failing`, and `open` false where its endpoint or
--- account takes no deliveries now. A lane without a row is another's; without a living lease that is every lane.
+-- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at
+-- those that wait came (null: to the end), `due_in_ms` the time until the next of its deliveries is due (null: none),
+-- its `gen` as it was before its deliveries were read, so that what is added meanwhile shows as a change, its
+-- `rate_limit`, whether it is `failing`, and `open` false where its endpoint or account takes no deliveries now. A lane
+-- without a row is another's; without a living lease that is every lane.
 --
 -- Lock: acquired lanes, and followers with one before each, to the end of the call, all SKIP LOCKED: a claim waits for
 -- nobody. Index: primary keys, pending_deliveries_due and pending_deliveries_order. An ordered endpoint's delivery is
--- claimed only when no earlier one of its operation is unfinished; followers met are put to `infinity`, so that the next
--- claim does not meet them again; only a lane's owner does that.
+-- claimed only when no earlier one of its operation is unfinished; followers met are put to `infinity`, so that the
+-- next claim does not meet them again; only a lane's owner does that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
--- A plan may also have been made while the tables were nearly empty, when every index looks the same. So whatever reads a
--- queue asks for the order of one index and may not sort, and lanes are compared so that no index on their owner serves.
+-- A plan may also have been made while the tables were nearly empty, when every index looks the same. So whatever reads
+-- a queue asks for the order of one index and may not sort, and lanes are compared so that no index on their owner
+-- serves.
 CREATE OR REPLACE FUNCTION signalpost.claim_deliveries(
   dispatcher_token uuid,
   batch_number bigint,
@@ -136,7 +138,8 @@ BEGIN
         SELECT q.id, (
             SELECT true FROM signalpost.pending_deliveries earlier
             WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-              AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
+              AND earlier.order_key IS NOT NULL
+              AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
               AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (q.order_key, q.endpoint_epoch, q.id)
             ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
             LIMIT 1
@@ -159,7 +162,8 @@ BEGIN
           FOR NO KEY UPDATE SKIP LOCKED;
           IF NOT FOUND THEN
             looked_at := reach; -- Somebody has it who may not release it: the look goes on from before it.
-            rechecked_tos[ordered_lane.n] := coalesce(rechecked_tos[ordered_lane.n], ordered_lane.recheck_from, no_owner);
+            rechecked_tos[ordered_lane.n] :=
+              coalesce(rechecked_tos[ordered_lane.n], ordered_lane.recheck_from, no_owner);
             EXIT;
           END IF;
           UPDATE signalpost.pending_deliveries AS target
@@ -180,8 +184,8 @@ BEGIN
       FROM (
         SELECT p.account_id, p.mode, p.endpoint_id, p.endpoint_epoch, p.order_key, p.id
         FROM signalpost.pending_deliveries p
-        WHERE p.account_id = ordered_lane.account_id AND p.mode = ordered_lane.mode AND p.endpoint_id = ordered_lane.endpoint_id
-          AND p.endpoint_epoch = ordered_lane.epoch AND p.due_at <= now()
+        WHERE p.account_id = ordered_lane.account_id AND p.mode = ordered_lane.mode
+          AND p.endpoint_id = ordered_lane.endpoint_id AND p.endpoint_epoch = ordered_lane.epoch AND p.due_at <= now()
         ORDER BY p.due_at, p.id
         LIMIT reach
       ) AS q
@@ -189,7 +193,8 @@ BEGIN
         AND (
           SELECT true FROM signalpost.pending_deliveries earlier
           WHERE earlier.account_id = q.account_id AND earlier.mode = q.mode AND earlier.endpoint_id = q.endpoint_id
-            AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
+            AND earlier.order_key IS NOT NULL
+            AND (earlier.order_key, earlier.endpoint_epoch) >= (q.order_key, q.endpoint_epoch)
             AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (q.order_key, q.endpoint_epoch, q.id)
           ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
           LIMIT 1
@@ -200,14 +205,15 @@ BEGIN
       WHERE q.account_id = ordered_lane.account_id AND q.mode = ordered_lane.mode AND q.id = waiting.id
       FOR NO KEY UPDATE SKIP LOCKED;
       CONTINUE WHEN NOT FOUND;
-      -- Whoever ends one before it deletes that one first, which waits for this lock, and then looks for the next: so it
-      -- is found at `infinity`, and released. Where all before it are gone or being ended this one stays due: who is at
-      -- that may have looked already, when this one was not published yet.
+      -- Whoever ends one before it deletes that one first, which waits for this lock, and then looks for the next: so
+      -- it is found at `infinity`, and released. Where all before it are gone or being ended this one stays due: who is
+      -- at that may have looked already, when this one was not published yet.
       PERFORM FROM signalpost.pending_deliveries earlier
       WHERE earlier.account_id = ordered_lane.account_id AND earlier.mode = ordered_lane.mode
         AND earlier.endpoint_id = ordered_lane.endpoint_id AND earlier.order_key IS NOT NULL
         AND (earlier.order_key, earlier.endpoint_epoch) >= (waiting.order_key, waiting.endpoint_epoch)
-        AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (waiting.order_key, waiting.endpoint_epoch, waiting.id)
+        AND (earlier.order_key, earlier.endpoint_epoch, earlier.id)
+          < (waiting.order_key, waiting.endpoint_epoch, waiting.id)
       ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
       LIMIT 1
       FOR KEY SHARE SKIP LOCKED;
@@ -238,7 +244,8 @@ BEGIN
       AND (p.order_key IS NULL OR (
         SELECT true FROM signalpost.pending_deliveries earlier
         WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
-          AND earlier.order_key IS NOT NULL AND (earlier.order_key, earlier.endpoint_epoch) >= (p.order_key, p.endpoint_epoch)
+          AND earlier.order_key IS NOT NULL
+          AND (earlier.order_key, earlier.endpoint_epoch) >= (p.order_key, p.endpoint_epoch)
           AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (p.order_key, p.endpoint_epoch, p.id)
         ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
         LIMIT 1
@@ -246,12 +253,13 @@ BEGIN
     ORDER BY p.due_at, p.id
     LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
   ) AS q
-  WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active';
+  WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
+    AND a.status = 'active';
 
   IF claimed_ids IS NOT NULL THEN
     RETURN QUERY
-    SELECT c.lane, q.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, w.revision, q.event_id,
-           q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body,
+    SELECT c.lane, q.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, w.revision,
+           q.event_id, q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body,
            q.due_at, false, NULL::uuid
     FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
     CROSS JOIN LATERAL (
@@ -283,8 +291,8 @@ BEGIN
   SELECT given.n::integer, NULL::uuid,
          (extract(epoch FROM coming.due_at - clock_timestamp()) * 1000)::double precision, gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
-         w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer, NULL::timestamptz, NULL::text,
-         NULL::timestamptz, w.ordering = 'operation', rechecked_tos[given.n]
+         w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer,
+         NULL::timestamptz, NULL::text, NULL::timestamptz, w.ordering = 'operation', rechecked_tos[given.n]
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id

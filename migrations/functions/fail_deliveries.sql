@@ -1,10 +1,11 @@
--- Ends, of the deliveries given, those that nobody may send any more, as `failed`: `poison` when they were in the air at
--- three deaths of dispatchers, `expired` when their event is past the retention. Others, those that ended meanwhile, and
--- those whose endpoint was disabled or deleted (they have another end) are left alone. Answers what a log about each that
--- it ended needs. The caller writes those logs in the same transaction.
+-- Ends, of the deliveries given, those that nobody may send any more, as `failed`: `poison` when they were in the air
+-- at three deaths of dispatchers, `expired` when their event is past the retention. Others, those that ended meanwhile,
+-- and those whose endpoint was disabled or deleted (they have another end) are left alone. Answers what a log about
+-- each that it ended needs. The caller writes those logs in the same transaction.
 --
--- Lock: endpoints, lanes, deliveries, followers, each kind in the order of its ids before the next one, as everyone takes
--- them who takes more than one: no claim waits for them, and a settle of the same row finds it gone. Index: primary keys.
+-- Lock: endpoints, lanes, deliveries, followers, each kind in the order of its ids before the next one, as everyone
+-- takes them who takes more than one: no claim waits for them, and a settle of the same row finds it gone. Index:
+-- primary keys.
 CREATE OR REPLACE FUNCTION signalpost.fail_deliveries(
   accounts uuid[],
   modes text[],
@@ -73,7 +74,8 @@ BEGIN
     ORDER BY q.account_id, q.mode, q.endpoint_id
   LOOP
     UPDATE signalpost.lanes AS target
-    SET gen = target.gen + 1, wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, now()) ELSE target.wake_at END
+    SET gen = target.gen + 1,
+        wake_at = CASE WHEN target.owner IS NULL THEN least(target.wake_at, now()) ELSE target.wake_at END
     WHERE target.account_id = lane.account_id AND target.mode = lane.mode AND target.endpoint_id = lane.endpoint_id;
   END LOOP;
 

@@ -8,8 +8,8 @@
 --
 -- Raises SP422 for an argument that can never do, SP404 for an account that does not exist.
 --
--- Runs as its owner, so that a producer needs no right on any table; hence the fixed search_path. `source` is fixed too:
--- nothing that comes this way can pose as the system.
+-- Runs as its owner, so that a producer needs no right on any table; hence the fixed search_path. `source` is fixed
+-- too: nothing that comes this way can pose as the system.
 CREATE OR REPLACE FUNCTION signalpost.publish_event(
   account text,
   mode text,
@@ -61,7 +61,8 @@ BEGIN
     || coalesce(',"operation":' || operation::text, '')
     || coalesce(',"data":' || data::text, '')
     || coalesce(',"external_id":' || to_json(external_id), '')
-    || coalesce(',"occurred_at":"' || to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"', '')
+    || coalesce(
+      ',"occurred_at":"' || to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"', '')
     || '}';
   IF octet_length(input) > 262144 THEN
     RAISE EXCEPTION 'an event may have 256 KiB, this one has % bytes', octet_length(input) USING ERRCODE = 'SP422';

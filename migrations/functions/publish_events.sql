@@ -3,9 +3,9 @@
 -- commit order; writes events, operations, external ids, idempotency keys, logs and planned deliveries; wakes lanes.
 --
 -- The caller merged operations and rendered bodies from a snapshot in which each ledger stood at its
--- `expected_sequence`, or from what it remembers: then that is -1, where no ledger stands, so that each is taken for one
--- that has moved on. Where one has, all are checked for what matters (an operation's version, an external id), and any
--- erasure matters; a conflict answers {"conflict": true}, and nothing is written but the time of the ledgers. An
+-- `expected_sequence`, or from what it remembers: then that is -1, where no ledger stands, so that each is taken for
+-- one that has moved on. Where one has, all are checked for what matters (an operation's version, an external id), and
+-- any erasure matters; a conflict answers {"conflict": true}, and nothing is written but the time of the ledgers. An
 -- idempotency key that has got an answer since the snapshot raises SP409, which undoes all.
 --
 -- Deliveries of lanes that `dispatcher_token` owns, while its lease lives, go to it at once, as many as `offered_rooms`
@@ -13,8 +13,8 @@
 -- being read back. The nil token takes none.
 --
 -- Answers {"conflict": false, "sequences": [last one before, …], "times": [ms, …], both as the ledgers were given,
--- "lanes": [[account_id, mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that got
--- deliveries to send, with their generation after that.
+-- "lanes": [[account_id, mode, endpoint_id, gen, revision, planned, [handed over delivery_id, …]], …]}: the lanes that
+-- got deliveries to send, with their generation after that.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
@@ -74,15 +74,16 @@ BEGIN
     RETURN json_build_object('conflict', true);
   END IF;
 
-  -- The ledgers move on as they are locked; a conflict takes back all but the time. What the caller merged may hold what
-  -- was erased meanwhile, so that any erasure is one.
+  -- The ledgers move on as they are locked; a conflict takes back all but the time. What the caller merged may hold
+  -- what was erased meanwhile, so that any erasure is one.
   FOREACH n IN ARRAY lock_order LOOP
     ledger := ledgers[n];
     UPDATE signalpost.ledgers AS target
     SET last_sequence = target.last_sequence + ledger.event_count,
         last_event_ms = greatest(target.last_event_ms + 1, now_ms)
     WHERE target.account_id = ledger.account_id AND target.mode = ledger.mode
-    RETURNING target.last_sequence - ledger.event_count AS last_sequence, target.last_event_ms, target.erasures INTO locked;
+    RETURNING target.last_sequence - ledger.event_count AS last_sequence, target.last_event_ms, target.erasures
+    INTO locked;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'a ledger is missing' USING ERRCODE = 'SP404';
     END IF;
@@ -126,7 +127,8 @@ BEGIN
   END IF;
 
   -- Keys are not under the ledgers' locks: one may come with other ledgers, or with none. Whoever writes a key second
-  -- waits here for the first and then undoes everything. A row older than 30 days counts as gone, though it may be there.
+  -- waits here for the first and then undoes everything. A row older than 30 days counts as gone, though it may be
+  -- there.
   IF cardinality(answers) > 0 THEN
     answer_accounts := ARRAY(SELECT l.account_id FROM unnest(ledgers) WITH ORDINALITY AS l ORDER BY l.ordinality);
     answer_modes := ARRAY(SELECT l.mode FROM unnest(ledgers) WITH ORDINALITY AS l ORDER BY l.ordinality);
@@ -169,16 +171,17 @@ BEGIN
   INSERT INTO signalpost.logs AS target (
     account_id, mode, id, category, action, status, description, operation_id, event_id, api_key_id, request_id,
     actor_type, actor_id, actor_name, actor_ip, search, occurred_at)
-  SELECT g.account_id, g.mode, g.id, 'operation', g.type, g.log_status, g.log_description, g.operation_id, g.id, g.api_key_id,
-         g.request_id, g.actor_type, g.actor_id, g.actor_name, g.actor_ip, g.log_search, g.occurred_at
+  SELECT g.account_id, g.mode, g.id, 'operation', g.type, g.log_status, g.log_description, g.operation_id, g.id,
+         g.api_key_id, g.request_id, g.actor_type, g.actor_id, g.actor_name, g.actor_ip, g.log_search, g.occurred_at
   FROM given g;
 
   IF cardinality(operations) > 0 THEN
     INSERT INTO signalpost.operations AS target (
       account_id, mode, id, kind, status, version, amount, currency, reference, channel, customer, cause_code,
       cause_description, metadata, search, last_event_id, created_at, updated_at)
-    SELECT (ledgers[o.ledger]).account_id, (ledgers[o.ledger]).mode, o.id, o.kind, o.status, o.version, o.amount, o.currency, o.reference, o.channel,
-           o.customer::json, o.cause_code, o.cause_description, o.metadata::json, o.search,
+    SELECT (ledgers[o.ledger]).account_id, (ledgers[o.ledger]).mode, o.id, o.kind, o.status, o.version,
+           o.amount, o.currency, o.reference, o.channel, o.customer::json, o.cause_code, o.cause_description,
+           o.metadata::json, o.search,
            CASE WHEN o.last_id_tail = '' THEN '00000000-0000-0000-0000-000000000000'
                 ELSE (hexes[o.ledger] || o.last_id_tail)::uuid END,
            o.created_at, o.updated_at
@@ -196,8 +199,8 @@ BEGIN
   IF cardinality(stats) > 0 THEN
     INSERT INTO signalpost.operation_stats AS target (
       account_id, mode, period, starts_at, kind, status, currency, count, amount)
-    SELECT (ledgers[s.ledger]).account_id, (ledgers[s.ledger]).mode, s.period, s.starts_at, s.kind, s.status, s.currency,
-           s.count, s.amount::numeric
+    SELECT (ledgers[s.ledger]).account_id, (ledgers[s.ledger]).mode, s.period, s.starts_at, s.kind, s.status,
+           s.currency, s.count, s.amount::numeric
     FROM unnest(stats) AS s
     ON CONFLICT (account_id, mode, period, starts_at, kind, status, currency) DO UPDATE SET
       count = target.count + excluded.count, amount = target.amount + excluded.amount;
@@ -210,7 +213,8 @@ BEGIN
     WITH matched AS MATERIALIZED (
       SELECT w.account_id, w.mode, w.id AS endpoint_id, w.status, w.epoch, w.ordering, w.rate_limit, w.revision,
              times[e.ledger] AS ms,
-             (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid AS id,
+             (hexes[e.ledger] || left(e.id_tail, 4) || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid
+               AS id,
              (hexes[e.ledger] || e.id_tail)::uuid AS event_id, e.type, e.operation_id
       FROM unnest(events) AS e
       JOIN signalpost.webhook_endpoints w
@@ -227,14 +231,14 @@ BEGIN
     ), skipped AS (
       INSERT INTO signalpost.deliveries AS target (
         account_id, mode, id, endpoint_id, event_id, event_type, operation_id, status, status_reason, ended_at)
-      SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.event_id, m.type, m.operation_id, 'skipped', 'endpoint_disabled',
-             to_timestamp(m.ms / 1000.0)
+      SELECT m.account_id, m.mode, m.id, m.endpoint_id, m.event_id, m.type, m.operation_id, 'skipped',
+             'endpoint_disabled', to_timestamp(m.ms / 1000.0)
       FROM matched m
       WHERE m.status = 'disabled'
     )
     -- The lanes of what was planned, in the order of their locks.
-    SELECT m.account_id, m.mode, m.endpoint_id, m.revision, m.ordering <> 'operation' AND m.rate_limit IS NULL AS is_free,
-           array_agg(m.id ORDER BY m.id) AS ids
+    SELECT m.account_id, m.mode, m.endpoint_id, m.revision,
+           m.ordering <> 'operation' AND m.rate_limit IS NULL AS is_free, array_agg(m.id ORDER BY m.id) AS ids
     FROM matched m
     WHERE m.status = 'enabled'
     GROUP BY m.account_id, m.mode, m.endpoint_id, m.revision, is_free

@@ -1,6 +1,7 @@
--- What a publish must know of its ledgers before it writes: the database's clock, each ledger's sequence and erasures, operations by
--- id, external ids and stored answers of idempotency keys, each as tuples in JSON. All in one statement, so that all is
--- of one snapshot: a ledger that still stands at its sequence when it is locked has had no change of any kind meanwhile.
+-- What a publish must know of its ledgers before it writes: the database's clock, each ledger's sequence and erasures,
+-- operations by id, external ids and stored answers of idempotency keys, each as tuples in JSON. All in one statement,
+-- so that all is of one snapshot: a ledger that still stands at its sequence when it is locked has had no change of any
+-- kind meanwhile.
 --
 -- Planner: as publish_events.sql says. Index: primary keys throughout.
 CREATE OR REPLACE FUNCTION signalpost.read_ingest_snapshot(
@@ -44,7 +45,8 @@ BEGIN
         FROM unnest(operation_accounts, operation_modes, operation_ids) AS g (account_id, mode, id)
         JOIN signalpost.operations o ON o.account_id = g.account_id AND o.mode = g.mode AND o.id = g.id),
       'external_ids', (
-        SELECT json_agg(json_build_array(x.account_id, x.mode, x.external_id, x.event_id, encode(x.content_hash, 'hex')))
+        SELECT json_agg(json_build_array(
+          x.account_id, x.mode, x.external_id, x.event_id, encode(x.content_hash, 'hex')))
         FROM unnest(external_id_accounts, external_id_modes, external_id_texts) AS g (account_id, mode, external_id)
         JOIN signalpost.external_ids x
           ON x.account_id = g.account_id AND x.mode = g.mode AND x.external_id = g.external_id),

@@ -47,7 +47,8 @@ DECLARE
   operations text[];
   -- Resent deliveries are younger than their events, but for the difference between two clocks.
   oldest_resend CONSTANT uuid := (
-    lpad(to_hex(greatest(0, ('x' || left(replace(after_event::text, '-', ''), 12))::bit(48)::bigint - 86400000)), 12, '0')
+    lpad(
+      to_hex(greatest(0, ('x' || left(replace(after_event::text, '-', ''), 12))::bit(48)::bigint - 86400000)), 12, '0')
     || '00000000000000000000')::uuid;
 BEGIN
   SELECT w.epoch INTO present_epoch

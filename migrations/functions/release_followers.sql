@@ -1,5 +1,5 @@
--- Gives the next delivery of each operation its turn, where it waits (at `infinity`) for one of the deliveries that end in
--- the caller's transaction: `ended`, each as its row stands or stood. One outside any order has no next one.
+-- Gives the next delivery of each operation its turn, where it waits (at `infinity`) for one of the deliveries that end
+-- in the caller's transaction: `ended`, each as its row stands or stood. One outside any order has no next one.
 --
 -- Lock: the followers, in the order of their own ids; the caller has endpoints, lanes and the deliveries before them. A
 -- claim may be putting a follower to `infinity` this moment, because it still saw the one before it: the lock waits for

@@ -5,14 +5,16 @@
 --
 -- `finished_batches`: rows of claimed_batches of which nothing is in the air any more.
 --
--- Answers the places (from 1) of the settlements that took effect; null when the lease is lost: then nothing was written.
+-- Answers the places (from 1) of the settlements that took effect; null when the lease is lost: then nothing was
+-- written.
 --
 -- Lock: the dispatcher's row against its deletion (heartbeats go on), the endpoints (shared, or for update where their
 -- failing changes), the deliveries, their followers, each in the order of their ids, at last the counters of attempts.
 -- Index: primary keys throughout.
 --
--- Most calls settle a few successes, and a statement costs as much as several rows, also where it finds none: so what is
--- seldom needed (leftovers, cancellations, followers, logs) is looked for only where something says that it is there.
+-- Most calls settle a few successes, and a statement costs as much as several rows, also where it finds none: so what
+-- is seldom needed (leftovers, cancellations, followers, logs) is looked for only where something says that it is
+-- there.
 --
 -- Planner: joins run as nested loops over indexes in the order in which they are written, whatever the statistics say;
 -- on tables that have just been filled and not been analysed the planner would choose others, a thousand times slower.
@@ -108,8 +110,8 @@ BEGIN
       FOR NO KEY UPDATE OF p;
       CONTINUE WHEN NOT FOUND;
       INSERT INTO signalpost.deliveries AS target (
-        account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id, recovery_id,
-        status, status_reason, attempt_count, ended_at)
+        account_id, mode, id, endpoint_id, event_id, event_type, operation_id, trigger, previous_delivery_id,
+        recovery_id, status, status_reason, attempt_count, ended_at)
       SELECT q.account_id, q.mode, q.id, q.endpoint_id, q.event_id, q.event_type, q.operation_id, q.trigger,
              q.previous_delivery_id, q.recovery_id, CASE WHEN leftover.is_skipped THEN 'skipped' ELSE 'cancelled' END,
              CASE WHEN leftover.is_skipped THEN 'endpoint_disabled' ELSE 'endpoint_deleted' END, q.attempt_count,
@@ -169,8 +171,8 @@ BEGIN
   LOOP
     BEGIN
       INSERT INTO signalpost.attempts AS target (
-        account_id, mode, delivery_id, number, id, endpoint_id, started_at, duration_ms, outcome, status_code, error_code,
-        error_message, response_body, response_truncated)
+        account_id, mode, delivery_id, number, id, endpoint_id, started_at, duration_ms, outcome, status_code,
+        error_code, error_message, response_body, response_truncated)
       SELECT s.account_id, s.mode, s.id, s.number, s.attempt_id, s.endpoint_id, s.started_at, s.duration_ms, s.outcome,
              s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
       FROM unnest(settlements) WITH ORDINALITY AS s
@@ -225,8 +227,8 @@ BEGIN
            coalesce(q.operation_id, d.operation_id), coalesce(q.event_id, d.event_id), s.endpoint_id, s.id,
            'system', s.search, clock_timestamp()
     FROM (
-      SELECT g.*, (settlements[g.settlement]).account_id, (settlements[g.settlement]).mode, (settlements[g.settlement]).id,
-             (settlements[g.settlement]).endpoint_id
+      SELECT g.*, (settlements[g.settlement]).account_id, (settlements[g.settlement]).mode,
+             (settlements[g.settlement]).id, (settlements[g.settlement]).endpoint_id
       FROM unnest(logs) AS g
       WHERE g.settlement = ANY (settled)
     ) AS s
@@ -247,8 +249,8 @@ BEGIN
     PERFORM pg_notify('signalpost_inbox', '');
   END IF;
 
-  -- What the statistics of endpoints read. The counters' rows are locked in the order of their key, as the last thing of
-  -- all: another settle of the same endpoint waits for no more than this commit.
+  -- What the statistics of endpoints read. The counters' rows are locked in the order of their key, as the last thing
+  -- of all: another settle of the same endpoint waits for no more than this commit.
   INSERT INTO signalpost.attempt_counts AS target (account_id, mode, endpoint_id, hour, reason, bucket, count)
   SELECT g.account_id, g.mode, g.endpoint_id, date_trunc('hour', g.started_at, 'UTC') AS hour,
          CASE

@@ -24,7 +24,8 @@ CREATE TABLE signalpost.pending_deliveries (
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 -- Its predicate is true of every row, and says that only a statement which names the endpoint may use it: otherwise a
--- look-up by id, where the planner knows nothing yet, goes through this index instead of the primary key, 30 times slower.
+-- look-up by id, where the planner knows nothing yet, goes through this index instead of the primary key, 30 times
+-- slower.
 CREATE INDEX pending_deliveries_due
   ON signalpost.pending_deliveries (account_id, mode, endpoint_id, endpoint_epoch, due_at, id)
   WHERE endpoint_id IS NOT NULL;
@@ -51,7 +52,9 @@ CREATE TABLE signalpost.deliveries (
   recovery_id uuid,
   status text NOT NULL CHECK (status IN ('succeeded', 'failed', 'cancelled', 'skipped')),
   status_reason text CHECK (
-    status_reason IN ('exhausted', 'poison', 'expired', 'gone', 'endpoint_disabled', 'endpoint_deleted', 'cancelled_by_user')
+    status_reason IN (
+      'exhausted', 'poison', 'expired', 'gone', 'endpoint_disabled', 'endpoint_deleted', 'cancelled_by_user'
+    )
   ),
   attempt_count integer NOT NULL DEFAULT 0,
   ended_at timestamptz(3) NOT NULL,
@@ -60,7 +63,8 @@ CREATE TABLE signalpost.deliveries (
 ) PARTITION BY RANGE (id);
 CREATE INDEX deliveries_by_endpoint ON signalpost.deliveries (account_id, mode, endpoint_id, status, id)
   WHERE endpoint_id IS NOT NULL;
-CREATE INDEX deliveries_unsuccessful ON signalpost.deliveries (account_id, mode, status, id) WHERE status <> 'succeeded';
+CREATE INDEX deliveries_unsuccessful ON signalpost.deliveries (account_id, mode, status, id)
+  WHERE status <> 'succeeded';
 CREATE INDEX deliveries_resent ON signalpost.deliveries (account_id, mode, event_id) WHERE trigger <> 'event';
 CREATE INDEX deliveries_resent_by_operation ON signalpost.deliveries (account_id, mode, operation_id, id)
   WHERE trigger <> 'event';

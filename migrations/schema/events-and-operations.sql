@@ -32,7 +32,8 @@ CREATE INDEX events_by_type
   ON signalpost.events (account_id, mode, type, coalesce(operation_kind, ''), coalesce(operation_status, ''), id)
   WHERE type IS NOT NULL;
 CREATE INDEX events_by_reference ON signalpost.events (account_id, mode, reference, id) WHERE reference IS NOT NULL;
-CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id) WHERE operation_id IS NOT NULL;
+CREATE INDEX events_by_operation ON signalpost.events (account_id, mode, operation_id, id)
+  WHERE operation_id IS NOT NULL;
 -- The predicate, true of every row, keeps look-ups by id away from it; see pending_deliveries_due.
 CREATE INDEX events_by_sequence ON signalpost.events (account_id, mode, sequence, id) WHERE sequence IS NOT NULL;
 
@@ -58,7 +59,8 @@ CREATE TABLE signalpost.operations (
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 70);
 -- For predicates that are true of every row, see pending_deliveries_due.
-CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id) WHERE created_at IS NOT NULL;
+CREATE INDEX operations_by_time ON signalpost.operations (account_id, mode, created_at, id)
+  WHERE created_at IS NOT NULL;
 CREATE INDEX operations_by_state ON signalpost.operations (account_id, mode, kind, status, created_at, id)
   WHERE kind IS NOT NULL;
 

@@ -10,7 +10,8 @@ CREATE TABLE signalpost.settings (
   value text NOT NULL
 );
 
--- What a request with an Idempotency-Key answered, for 30 days. Publishing keeps the ids of its events instead of a body.
+-- What a request with an Idempotency-Key answered, for 30 days. Publishing keeps the ids of its events instead of a
+-- body.
 CREATE TABLE signalpost.idempotency_keys (
   account_id uuid NOT NULL,
   mode text NOT NULL,

@@ -1,6 +1,7 @@
 -- What publish_events takes arrays of. One array of rows costs PostgreSQL less to take in, at any length, than an array
--- for each column: of one row a third, for each array is unpacked into memory of its own. No table has these types. A row that changes gets
--- a new type, and the function that takes it a new name: processes of the version before still send the old one.
+-- for each column: of one row a third, for each array is unpacked into memory of its own. No table has these types. A
+-- row that changes gets a new type, and the function that takes it a new name: processes of the version before still
+-- send the old one.
 
 CREATE TYPE signalpost.published_ledger AS (
   account_id uuid,

@@ -1,7 +1,8 @@
 -- What settle_deliveries takes arrays of; see publish-types.sql.
 
--- One attempt's outcome with the transition it makes: the delivery's end in `status`, with its `reason`, or null, and it
--- is tried again after `wait_ms`. `number` is the attempt's, from 1; `attempt_id`, `outcome` and what follows are recorded.
+-- One attempt's outcome with the transition it makes: the delivery's end in `status`, with its `reason`, or null, and
+-- it is tried again after `wait_ms`. `number` is the attempt's, from 1; `attempt_id`, `outcome` and what follows are
+-- recorded.
 CREATE TYPE signalpost.settlement AS (
   account_id uuid,
   mode text,

@@ -41,7 +41,8 @@ CREATE TABLE signalpost.webhook_endpoints (
   CHECK ((status = 'disabled') = (disabled_reason IS NOT NULL))
 );
 CREATE INDEX webhook_endpoints_leftovers ON signalpost.webhook_endpoints (account_id, mode, id) WHERE has_leftovers;
-CREATE INDEX webhook_endpoints_dead ON signalpost.webhook_endpoints (account_id, mode, id) WHERE dead_reason IS NOT NULL;
+CREATE INDEX webhook_endpoints_dead ON signalpost.webhook_endpoints (account_id, mode, id)
+  WHERE dead_reason IS NOT NULL;
 
 CREATE TABLE signalpost.webhook_secrets (
   account_id uuid NOT NULL,
