@@ -1,4 +1,5 @@
 import { decodeId, encodeId, newUuid } from '../src/common/ids.js';
+import { holdLease } from './support/held-lease.js';
 import { type ReadingAccount, ReadingApp } from './support/reading-app.js';
 
 const collect = (id: string, status = 'pending'): object => ({ type: `collect.${status}`, operation: { id } });
@@ -192,26 +193,22 @@ describe('reading deliveries', () => {
 
   it('is in flight while a living dispatcher has it claimed for the attempt that comes next', async () => {
     const id = await makeDelivery('col_1');
-    const token = newUuid(Date.now());
+    const token = await holdLease(service);
     const claim = (number: number) =>
       service.dataSource.query(
         `INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
          VALUES ($1, $2, ARRAY[$3::uuid], '{test}', ARRAY[$4::uuid], ARRAY[$5::integer])`,
         [token, number, decodeId('acct', account.id), decodeId('del', id), number],
       );
-    const lease = (until: string) =>
-      service.dataSource.query(
-        `INSERT INTO signalpost.dispatchers (token, name, lease_until) VALUES ($1, 'd', now() + $2::interval)
-         ON CONFLICT (token) DO UPDATE SET lease_until = excluded.lease_until`,
-        [token, until],
-      );
-    await lease('1 hour');
     await claim(2);
     expect((await read(id)).in_flight).toBe(false);
     await claim(1);
     expect((await read(id)).in_flight).toBe(true);
     expect((await service.get('/v1/deliveries', key)).body.data[0].in_flight).toBe(true);
-    await lease('-1 second');
+    await service.dataSource.query(
+      `UPDATE signalpost.dispatchers SET lease_until = now() - interval '1 s' WHERE token = $1`,
+      [token],
+    );
     expect((await read(id)).in_flight).toBe(false);
   });
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
@@ -30,10 +29,8 @@ describe('acting on deliveries', () => {
     queue = sending.service.app.get(LaneQueueRepository);
   });
   beforeEach(async () => {
-    token = randomUUID();
-    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    token = await sending.holdLease();
   });
-  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
 
   const deliveryOf = async (event: { id: string }): Promise<ShownDelivery> =>
     readDelivery((await listDeliveries({ event_id: event.id }))[0]!.id);
@@ -255,7 +252,7 @@ describe('acting on deliveries', () => {
       if (isKilled) {
         await rows('DELETE FROM signalpost.claimed_batches WHERE token = $1', [token]);
         await sending.service.app.get(DispatcherLeaseRepository).freeLanes();
-        await sending.service.app.get(DispatcherLeaseRepository).register(token, 'another life');
+        token = await sending.holdLease();
       }
       // Without looking for what waits: whoever cancels has released it.
       expect((await claim(laneOf(made))).map(({ eventId }) => encodeId('evt', eventId))).toEqual([next.id]);

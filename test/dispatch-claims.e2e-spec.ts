@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { QueryRunner } from 'typeorm';
 import { decodeId } from '../src/common/ids.js';
-import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import { DispatchFixture } from './support/dispatch-fixture.js';
 
@@ -26,11 +24,8 @@ describe('what a claim costs', () => {
   let batch = 0;
   beforeEach(async () => {
     runner = sending.service.dataSource.createQueryRunner();
-    token = randomUUID();
-    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
-    await rows(`UPDATE signalpost.dispatchers SET lease_until = now() + interval '1 hour' WHERE token = $1`, [token]);
+    token = await sending.holdLease();
   });
-  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
   afterEach(() => runner.release());
 
   /** A lane with deliveries 1, 2 … of one event, each due a millisecond after the one before, all long ago. */

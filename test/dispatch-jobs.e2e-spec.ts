@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { decodeId } from '../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
@@ -35,16 +34,14 @@ describe('what dispatchers do beside sending', () => {
     beforeEach(async () => {
       made = await endpoint();
       const queue = sending.service.app.get(LaneQueueRepository);
-      const leases = sending.service.app.get(DispatcherLeaseRepository);
-      const token = randomUUID();
-      await leases.register(token, 'by hand');
+      const token = await sending.holdLease();
       await publish('col_1');
       const lane: LaneId = [decodeId('acct', sending.account.id), 'test', decodeId('we', made.id)];
       const wanted = { lane, room: 1, recheckWaiting: true, recheckAfter: null, rateLimit: null, after: null };
       const { deliveries } = await queue.claim(token, 1, [wanted], []);
       const settlement = settlementOf(deliveries[0]!, { end: 'failed', reason: 'gone' });
       await queue.settle(token, [1], [{ ...settlement, failingBegins: true, disable: 'gone' }]);
-      await leases.unregister(token);
+      await sending.service.app.get(DispatcherLeaseRepository).unregister(token);
       expect((await shown(made)).status).toBe('enabled');
     });
 

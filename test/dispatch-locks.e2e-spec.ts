@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Database } from '../src/database/database.js';
@@ -38,10 +37,8 @@ describe('those who lock deliveries beside one another', () => {
     );
   });
   beforeEach(async () => {
-    token = randomUUID();
-    await leases.register(token, 'by hand');
+    token = await sending.holdLease();
   });
-  afterEach(() => leases.unregister(token));
 
   const endpoint = async (ordering = 'none'): Promise<LaneId> => sending.laneOf(await sending.endpoint({ ordering }));
   /** Two events of each operation; the ids of their deliveries in the order of publishing. */

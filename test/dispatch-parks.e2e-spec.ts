@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { decodeId } from '../src/common/ids.js';
 import { Database, type Statement } from '../src/database/database.js';
-import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import { makeEndpoint } from './support/deliveries.js';
+import { holdLease } from './support/held-lease.js';
 import { operationEvent, publishNew } from './support/publishing.js';
 import { Service, until } from './support/service.js';
 
@@ -28,8 +27,7 @@ describe('lanes that are given back while somebody publishes to them', () => {
     service = await Service.start({ environment: { WEBHOOK_ALLOWED_PRIVATE_CIDRS: '127.0.0.0/8' } });
     database = service.app.get(Database);
     queue = service.app.get(LaneQueueRepository);
-    token = randomUUID();
-    await service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    token = await holdLease(service);
     const account = await service.makeAccount();
     accountId = decodeId('acct', account.id);
     key = account.test.secretKey;

@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Database, type Statement } from '../src/database/database.js';
-import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, type LaneClaim, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import { deliveryWhen, type ShownDelivery } from './support/deliveries.js';
@@ -39,11 +37,9 @@ describe('dispatchers beside one another, and their deaths', () => {
     let lane: LaneId;
     beforeEach(async () => {
       queue = sending.service.app.get(LaneQueueRepository);
-      token = randomUUID();
-      await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+      token = await sending.holdLease();
       lane = laneOf(await endpoint());
     });
-    afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
 
     const claim = async (batch = 1): Promise<ClaimedDelivery[]> => {
       const wanted = { lane, room: 100, recheckWaiting: true, recheckAfter: null, rateLimit: null, after: null };

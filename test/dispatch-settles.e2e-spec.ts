@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import type { Settlement } from '../src/deliveries/settle-arguments.js';
@@ -15,10 +13,8 @@ describe('a settle of several attempts', () => {
   let token: string;
   beforeEach(async () => {
     queue = sending.service.app.get(LaneQueueRepository);
-    token = randomUUID();
-    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    token = await sending.holdLease();
   });
-  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
 
   /** The lane of a new endpoint, and a claimed delivery for each of the operations. */
   const claimed = async (...operations: string[]): Promise<[LaneId, readonly ClaimedDelivery[]]> => {

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { encodeId } from '../src/common/ids.js';
-import { DispatcherLeaseRepository } from '../src/deliveries/dispatcher-lease.repository.js';
 import { type ClaimedDelivery, LaneQueueRepository } from '../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../src/deliveries/lane-signals.js';
 import { isEnded } from './support/deliveries.js';
@@ -15,10 +13,8 @@ describe('erasing an operation with deliveries', () => {
   let token: string;
   let batch = 0;
   beforeEach(async () => {
-    token = randomUUID();
-    await sending.service.app.get(DispatcherLeaseRepository).register(token, 'by hand');
+    token = await sending.holdLease();
   });
-  afterEach(() => sending.service.app.get(DispatcherLeaseRepository).unregister(token));
   const claim = async (lane: LaneId): Promise<ClaimedDelivery[]> => {
     const wanted = { lane, room: 100, recheckWaiting: false, rateLimit: null, recheckAfter: null, after: null };
     const { deliveries } = await sending.service.app.get(LaneQueueRepository).claim(token, ++batch, [wanted], []);

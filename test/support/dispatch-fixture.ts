@@ -1,5 +1,6 @@
 import type request from 'supertest';
 import { decodeId } from '../../src/common/ids.js';
+import { DispatcherLeaseRepository } from '../../src/deliveries/dispatcher-lease.repository.js';
 import type { LaneId } from '../../src/deliveries/lane-signals.js';
 import { boot, type Boot } from './booted-process.js';
 import {
@@ -13,6 +14,7 @@ import {
   type ShownDelivery,
   startSending,
 } from './deliveries.js';
+import { holdLease } from './held-lease.js';
 import {
   type BatchAnswer,
   operationEvent,
@@ -36,6 +38,7 @@ export class DispatchFixture {
   accounts: MadeAccount[] = [];
   private dispatchers: Service[] = [];
   private processes: Boot[] = [];
+  private tokens: string[] = [];
 
   private constructor(private readonly settings: NodeJS.ProcessEnv) {}
 
@@ -60,6 +63,8 @@ export class DispatchFixture {
       // Before the dispatchers, which would wait for answers that a test holds back.
       await fixture.receiver.stop();
       await Promise.all(fixture.dispatchers.splice(0).map((dispatcher) => dispatcher.stop()));
+      const leases = fixture.service.app.get(DispatcherLeaseRepository);
+      for (const token of fixture.tokens.splice(0)) await leases.unregister(token);
     });
     afterAll(() => fixture.service.stop());
     return fixture;
@@ -100,6 +105,13 @@ export class DispatchFixture {
     const booted = boot({ ...this.environment, ROLE: 'dispatcher', ...more });
     this.processes.push(booted);
     return booted;
+  };
+
+  /** The token of a dispatcher that is the test itself; its lease ends with the test. */
+  readonly holdLease = async (): Promise<string> => {
+    const token = await holdLease(this.service);
+    this.tokens.push(token);
+    return token;
   };
 
   readonly call = (method: Method, path: string, options: CallOptions = {}): request.Test =>

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { decodeId, encodeId } from '../../../src/common/ids.js';
 import { DispatcherLeaseRepository } from '../../../src/deliveries/dispatcher-lease.repository.js';
 import { type HandedLane, HandOffs } from '../../../src/deliveries/hand-offs.js';
@@ -12,6 +11,7 @@ import type { LaneId } from '../../../src/deliveries/lane-signals.js';
 import { LeftoversRepository } from '../../../src/deliveries/leftovers.repository.js';
 import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
 import { makeEndpoint } from '../deliveries.js';
+import { holdLease } from '../held-lease.js';
 import { operationEvent, publishBatch, publishNew } from '../publishing.js';
 import type { Service } from '../service.js';
 import { settlementOf } from '../settlements.js';
@@ -274,11 +274,7 @@ export class QueueComparison {
 
   /** A dispatcher whose lease does not run out by itself. */
   private async register(): Promise<string> {
-    const token = randomUUID();
-    await this.leases.register(token, 'by hand');
-    await this.rows(`UPDATE signalpost.dispatchers SET lease_until = now() + interval '1 hour' WHERE token = $1`, [
-      token,
-    ]);
+    const token = await holdLease(this.service);
     this.model.leases.set(token, Infinity);
     return token;
   }
