@@ -139,7 +139,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
         }
         void this.poll();
       } else if (!(await this.leases.extend(this.session.token))) {
-        this.lose('another process found it run out');
+        this.lose('it had run out before it was extended');
         return;
       }
       this.leaseEndsMs = startedMs + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;

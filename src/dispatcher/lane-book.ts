@@ -173,7 +173,7 @@ export class LaneBook {
       const state = states.get(key);
       if (lane === undefined) continue;
       if (state === undefined)
-        this.drop(lane); // Another dispatcher's.
+        this.drop(lane); // It is not this process's.
       else this.applyState(lane, wanted, state, found.get(key) ?? { count: 0, last: null }, nowMs);
     }
     return deliveries;

@@ -16,7 +16,10 @@ interface WaitingSettlement {
   readonly reject: (error: unknown) => void;
 }
 
-/** Another dispatcher has taken over what this one had in the air, so none of it was recorded. */
+/**
+ * The lease ran out, or the session has ended: what was in the air is not recorded under it any more, and another
+ * dispatcher may have taken it over.
+ */
 export class LeaseLostError extends Error {
   constructor() {
     super('The lease of this dispatcher is lost.');
