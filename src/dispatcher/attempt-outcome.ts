@@ -1,18 +1,15 @@
-import type { Locale } from '../accounts/account.js';
 import { encodeId } from '../common/ids.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { AttemptRecord, Settlement, SettlementLog } from '../deliveries/settle-arguments.js';
 import { referenceIn } from '../events/event-body.js';
 import { describeDelivery, type DescribedAttempt } from '../logs/descriptions.js';
-import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
+import type { Recipient } from './endpoint-cache.js';
 import { nextWaitMs, parseRetryAfter } from './retry-schedule.js';
 
 const GONE = 410;
 
-export interface OutcomeContext {
-  readonly settings: EndpointSettings;
-  readonly locale: Locale;
+export interface OutcomeContext extends Recipient {
   /** Whether a run of failures is noted for the endpoint, as far as this owner knows. */
   readonly isFailing: boolean;
   /** Uniform in [0, 1). */

@@ -1,6 +1,4 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { Locale } from '../accounts/account.js';
-import { AccountDirectory } from '../accounts/account-directory.js';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import { after } from '../common/commit-turns.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
@@ -11,7 +9,7 @@ import { AttemptObserver } from './attempt-observer.js';
 import { DeliverySender } from './delivery-sender.js';
 import type { SessionPorts } from './dispatch-session.js';
 import { longestWaitMs } from './retry-schedule.js';
-import { EndpointCache } from './endpoint-cache.js';
+import { EndpointCache, type Recipient } from './endpoint-cache.js';
 import { UnsendableDeliveries } from './unsendable-deliveries.js';
 
 /** The real world behind a session: PostgreSQL, the network, chance. */
@@ -23,18 +21,13 @@ export class DispatchPorts implements SessionPorts {
   constructor(
     readonly queue: LaneQueueRepository,
     private readonly endpoints: EndpointCache,
-    private readonly accounts: AccountDirectory,
     private readonly sender: DeliverySender,
     private readonly observer: AttemptObserver,
     private readonly unsendable: UnsendableDeliveries,
   ) {}
 
-  settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
-    return this.endpoints.get(lane, revision);
-  }
-
-  async localeOf(accountId: string): Promise<Locale> {
-    return (await this.accounts.find(accountId))?.locale ?? 'en';
+  findRecipient(lane: LaneId, revision: number): Promise<Recipient | null> {
+    return this.endpoints.find(lane, revision);
   }
 
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult> {

@@ -1,5 +1,4 @@
-import { Clock } from '../common/clock.js';
-import { DispatchSession } from './dispatch-session.js';
+import type { DispatchSession } from './dispatch-session.js';
 import { held, LANE, uuid, World } from './dispatch-session.spec-support.js';
 
 describe('DispatchSession', () => {
@@ -7,7 +6,7 @@ describe('DispatchSession', () => {
   let session: DispatchSession;
   beforeEach(() => {
     world = new World();
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 10, laneConcurrency: 4 });
+    session = world.session();
   });
   afterEach(() => session.end());
 

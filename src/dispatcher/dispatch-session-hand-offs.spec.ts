@@ -1,6 +1,5 @@
-import { Clock } from '../common/clock.js';
 import type { HandOffOffer } from '../deliveries/hand-offs.js';
-import { DispatchSession } from './dispatch-session.js';
+import type { DispatchSession } from './dispatch-session.js';
 import { held, LANE, uuid, World } from './dispatch-session.spec-support.js';
 
 describe('DispatchSession for a publish of its process', () => {
@@ -9,7 +8,7 @@ describe('DispatchSession for a publish of its process', () => {
   const offer = (most = 10) => session.offer([{ tenant: { accountId: LANE[0], mode: LANE[1] }, count: most }]);
   beforeEach(async () => {
     world = new World();
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 10, laneConcurrency: 4 });
+    session = world.session();
     world.add(1);
     await session.poll();
     await world.until(() => world.attempts.length === 1);
@@ -37,7 +36,7 @@ describe('DispatchSession for a publish of its process', () => {
   it('looks for other lanes once its room is free, where a poll came when all was kept or in the air', async () => {
     session.end();
     [world.owner, world.looks] = [null, 0];
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 4, laneConcurrency: 4 });
+    session = world.session({ concurrency: 4, laneConcurrency: 4 });
     world.add(2);
     await session.poll();
     await world.until(() => world.attempts.length === 2);

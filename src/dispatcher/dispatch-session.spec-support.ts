@@ -1,10 +1,11 @@
+import { Clock } from '../common/clock.js';
 import type { HandedLane } from '../deliveries/hand-offs.js';
 import type { Claim, ClaimedDelivery, LaneClaim } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
-import type { SessionPorts } from './dispatch-session.js';
+import { DispatchSession, type SessionLimits, type SessionPorts } from './dispatch-session.js';
 
 export const LANE: LaneId = ['0198c0de-0000-7000-8000-000000000001', 'test', '0198c0de-0000-7000-8000-000000000002'];
 export const uuid = (number: number): string => `0198c0de-0000-7000-9000-${String(number).padStart(12, '0')}`;
@@ -86,14 +87,14 @@ export class World {
 
   readonly ports: SessionPorts = {
     queue: this.queue as unknown as SessionPorts['queue'],
-    settingsOf: async () => {
+    findRecipient: async () => {
       if (this.failingSettings > 0) {
         this.failingSettings -= 1;
         throw new Error('no settings');
       }
-      return { url: 'https://shop.example/hook', retrySchedule: [60] } as unknown as EndpointSettings;
+      const settings = { url: 'https://shop.example/hook', retrySchedule: [60] } as unknown as EndpointSettings;
+      return { settings, locale: 'en' };
     },
-    localeOf: () => 'en',
     send: async ({ id }, _settings, signal) => {
       this.sent.push(id);
       this.tell();
@@ -122,6 +123,11 @@ export class World {
       return () => clearTimeout(timer);
     },
   };
+
+  /** One that sends for this world; the test ends it. */
+  session(limits: SessionLimits = { concurrency: 10, laneConcurrency: 4 }, clock = new Clock()): DispatchSession {
+    return new DispatchSession(this.ports, clock, limits);
+  }
 
   add(...numbers: number[]): void {
     for (const number of numbers) this.due.set(uuid(number), 0);

@@ -1,5 +1,5 @@
 import { Clock } from '../common/clock.js';
-import { DispatchSession } from './dispatch-session.js';
+import type { DispatchSession } from './dispatch-session.js';
 import { held, uuid, World } from './dispatch-session.spec-support.js';
 
 class LateClock extends Clock {
@@ -15,7 +15,7 @@ describe('DispatchSession', () => {
   let session: DispatchSession;
   beforeEach(() => {
     world = new World();
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 10, laneConcurrency: 4 });
+    session = world.session();
   });
   afterEach(() => session.end());
 
@@ -51,7 +51,7 @@ describe('DispatchSession', () => {
   it('does not look for lanes again and again where the one that it finds is just being given back', async () => {
     const clock = new LateClock();
     const { gate, open } = held();
-    session = new DispatchSession(world.ports, clock, { concurrency: 1, laneConcurrency: 1 });
+    session = world.session({ concurrency: 1, laneConcurrency: 1 }, clock);
     world.add(1);
     await session.poll();
     await world.until(() => world.attempts.length === 1);
@@ -70,7 +70,7 @@ describe('DispatchSession', () => {
   });
 
   it('does not look for lanes again and again where it has lost its lease without knowing, and can take none', async () => {
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 1, laneConcurrency: 1 });
+    session = world.session({ concurrency: 1, laneConcurrency: 1 });
     world.add(1);
     world.hasLease = false;
     await session.poll();
@@ -79,7 +79,7 @@ describe('DispatchSession', () => {
   });
 
   it('looks again soon, without a poll, where another process was quicker', async () => {
-    session = new DispatchSession(world.ports, new Clock(), { concurrency: 1, laneConcurrency: 1 });
+    session = world.session({ concurrency: 1, laneConcurrency: 1 });
     world.add(1);
     world.lostRaces = 5;
     await session.poll();

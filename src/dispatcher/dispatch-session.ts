@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Locale } from '../accounts/account.js';
 import type { Clock } from '../common/clock.js';
 import type { HandedLane, HandOffOffer, PlannedLedger } from '../deliveries/hand-offs.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
@@ -10,6 +9,7 @@ import type { Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { judgeAttempt } from './attempt-outcome.js';
+import type { Recipient } from './endpoint-cache.js';
 import { isPausing, type PacedAttempt, paceOutcome } from './endpoint-pace.js';
 import { laneKey, type Lane } from './lane.js';
 import { LaneBook } from './lane-book.js';
@@ -19,8 +19,8 @@ import { LeaseLostError, Settler } from './settler.js';
 /** What a session reaches the world through; tests put their own in. */
 export interface SessionPorts {
   readonly queue: LaneQueueRepository;
-  settingsOf(lane: LaneId, revision: number): Promise<EndpointSettings | null>;
-  localeOf(accountId: string): Promise<Locale> | Locale;
+  /** The endpoint at `revision` or later; null when it is gone. */
+  findRecipient(lane: LaneId, revision: number): Promise<Recipient | null>;
   send(delivery: ClaimedDelivery, settings: EndpointSettings, signal: AbortSignal): Promise<SendResult>;
   onClaim(deliveries: number): void;
   onHandOff(deliveries: number): void;
@@ -261,13 +261,12 @@ export class DispatchSession {
         isStillDue = false;
         return;
       }
-      const settings = await this.ports.settingsOf(delivery.lane, delivery.revision);
+      const recipient = await this.ports.findRecipient(delivery.lane, delivery.revision);
       if (this.abort.signal.aborted) return;
-      if (settings === null) {
+      if (recipient === null) {
         this.settler.release(batch);
         return;
       }
-      const locale = await this.ports.localeOf(delivery.lane[0]);
       const mayBegin = await this.mayStillBegin(lane);
       if (this.abort.signal.aborted) return;
       if (!mayBegin) {
@@ -275,12 +274,13 @@ export class DispatchSession {
         return;
       }
       const sentAtMs = this.clock.monotonicMs();
-      const result = await this.ports.send(delivery, settings, this.abort.signal);
+      const result = await this.ports.send(delivery, recipient.settings, this.abort.signal);
       if (this.abort.signal.aborted) return;
       const wasProbe = lane.pace.stateAt(sentAtMs) === 'half_open';
       endSend(toPaced(result, sentAtMs, this.clock.now()));
-      if (wasProbe && lane.pace.stateAt(this.clock.monotonicMs()) !== 'closed') this.ports.onProbeFailed(settings);
-      ({ nextDueMs, isStillDue } = await this.settle(lane, delivery, batch, { settings, locale, result }));
+      if (wasProbe && lane.pace.stateAt(this.clock.monotonicMs()) !== 'closed')
+        this.ports.onProbeFailed(recipient.settings);
+      ({ nextDueMs, isStillDue } = await this.settle(lane, delivery, batch, recipient, result));
     } catch (error) {
       if (error instanceof LeaseLostError) return;
       this.ports.onError(error, 'deliver');
@@ -308,10 +308,11 @@ export class DispatchSession {
     lane: Lane,
     delivery: ClaimedDelivery,
     batch: number,
-    { settings, locale, result }: { settings: EndpointSettings; locale: Locale; result: SendResult },
+    recipient: Recipient,
+    result: SendResult,
   ): Promise<{ nextDueMs: number | null; isStillDue: boolean }> {
     const { isFailing } = lane;
-    const settlement = judgeAttempt(delivery, result, { settings, locale, isFailing, random: this.ports.random() });
+    const settlement = judgeAttempt(delivery, result, { ...recipient, isFailing, random: this.ports.random() });
     lane.isFailing = settlement.failingBegins ?? isFailing;
     for (;;) {
       try {

@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import type { Locale } from '../accounts/account.js';
+import { AccountDirectory } from '../accounts/account-directory.js';
 import { Clock } from '../common/clock.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import { EndpointSettingsReader, type EndpointSettings } from '../webhooks/endpoint-settings.js';
@@ -6,12 +8,19 @@ import type { EndpointRef } from '../webhooks/webhook-endpoint.js';
 
 const MAX_ENDPOINTS = 20_000;
 
+/** Whom a delivery goes to. */
+export interface Recipient {
+  readonly settings: EndpointSettings;
+  /** The language of the account's logs. */
+  readonly locale: Locale;
+}
+
 interface CachedEndpoint {
   readonly settings: EndpointSettings;
   readonly validUntilMs: number;
 }
 
-/** Endpoints as the dispatcher needs them, read again when a claim shows a higher revision or a secret's time is over. */
+/** Whom deliveries go to; an endpoint is read again when a claim shows a higher revision or a secret's time is over. */
 @Injectable()
 export class EndpointCache {
   private readonly cache = new Map<string, CachedEndpoint>();
@@ -20,11 +29,18 @@ export class EndpointCache {
 
   constructor(
     private readonly reader: EndpointSettingsReader,
+    private readonly accounts: AccountDirectory,
     private readonly clock: Clock,
   ) {}
 
   /** The endpoint at `revision` or later; null when it is gone. */
-  async get(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
+  async find(lane: LaneId, revision: number): Promise<Recipient | null> {
+    const settings = await this.findSettings(lane, revision);
+    if (settings === null) return null;
+    return { settings, locale: (await this.accounts.find(lane[0]))?.locale ?? 'en' };
+  }
+
+  private async findSettings(lane: LaneId, revision: number): Promise<EndpointSettings | null> {
     const cached = this.cache.get(lane[2]);
     if (cached && Number(cached.settings.revision) >= revision && this.clock.monotonicMs() < cached.validUntilMs) {
       return cached.settings;

@@ -199,13 +199,12 @@ export class ModelProcess {
     };
     return {
       queue: model as unknown as SessionPorts['queue'],
-      settingsOf: (lane) =>
+      findRecipient: (lane) =>
         this.call(() => {
           const { revision, isDeleted } = queue.endpoints.get(lane[2])!;
           const settings = { id: lane[2], url: 'https://shop.example/hook', retrySchedule: [2, 5], revision };
-          return isDeleted ? null : (settings as unknown as EndpointSettings);
+          return isDeleted ? null : { settings: settings as unknown as EndpointSettings, locale: 'en' };
         }),
-      localeOf: () => 'en',
       send: (delivery: ClaimedDelivery, _settings, signal) => {
         const rate = this.rates.get(delivery.id) ?? null;
         return receivers.take(this, { token: this.token, delivery, rate }, signal, (atMs, work) =>
