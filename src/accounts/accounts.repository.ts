@@ -102,7 +102,10 @@ export class AccountsRepository {
     return manager.findOneByOrFail(AccountEntity, { id: account.id });
   }
 
-  /** The account as changed, its lanes awake if it is active; null when there is none. @throws AppError `external_id_conflict`. */
+  /**
+   * The account as changed, its lanes awake if it is active; null when there is none.
+   * @throws AppError `external_id_conflict`
+   */
   async update(id: string, change: AccountChange, manager: EntityManager): Promise<AccountEntity | null> {
     await translatingConflict(change.externalId, () =>
       manager.update(AccountEntity, { id }, { ...change, updatedAt: () => 'now()' }),

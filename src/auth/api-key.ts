@@ -30,7 +30,9 @@ export function makeApiKey(kind: ApiKeyKind, mode: Mode): string {
   return body + keyChecksum(body);
 }
 
-/** Reads a key by length, characters, prefix and checksum; null when any of them is wrong. No I/O: strangers reach this. */
+/**
+ * Reads a key by length, characters, prefix and checksum; null when any of them is wrong. No I/O: strangers reach this.
+ */
 export function parseApiKey(text: string): ParsedApiKey | null {
   if (text.length !== KEY_LENGTH || !KEY_PATTERN.test(text) || !hasValidChecksum(text)) return null;
   return {

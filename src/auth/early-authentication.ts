@@ -30,7 +30,8 @@ export class EarlyAuthentication implements OnModuleInit {
   }
 
   private judge(request: AuthenticatedRequest, reply: FastifyReply, done: Done): void {
-    // 413 and 415 come before 401: where they are still to be decided, the guard authenticates, behind the body's reader.
+    // 413 and 415 come before 401: where they are still to be decided, the guard authenticates, behind the body's
+    // reader.
     if (!isApiPath(pathOf(request)) || mayBodyBeRefused(request)) {
       done();
       return;

@@ -1,12 +1,18 @@
 import { plainDigits } from './plain-digits.js';
 
-/** What parts the groups of a number where people write one: blanks, ends of lines, dots, dashes, slashes, the unseen. */
+/**
+ * What parts the groups of a number where people write one: blanks, ends of lines, dots, dashes, slashes, the unseen.
+ */
 const SIGN = String.raw`[\s._/\\|\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2022\u2060\u2212\uff0d-\uff0f\uff3f-]`;
 /** At least 13 digits, in groups that are parted by three signs at most: " - ", or the end of a line with a blank. */
 const DIGIT_RUNS = new RegExp(String.raw`\d(?:(?:,|${SIGN}{1,3})?\d){12,}`, 'g');
-/** One of these throughout parts a card's groups in forms. All others, and blanks, also part one number from the next. */
+/**
+ * One of these throughout parts a card's groups in forms. All others, and blanks, also part one number from the next.
+ */
 const FIRM_GAP = /^[.,-]$/;
-/** How long the groups of a card are with those others: 4-4-4-4, 4-4-5 and 4-6-5 as on cards, or all short and alike. */
+/**
+ * How long the groups of a card are with those others: 4-4-4-4, 4-4-5 and 4-6-5 as on cards, or all short and alike.
+ */
 const CARD_GROUPS = /^(?:(?:[4-6] )+[1-6]|(?:3 )+[1-3]|(?:2 )+[12]|(?:1 )+1)$/;
 /** "500 000/2 000 000": amounts in thousands side by side. */
 const AMOUNTS =
@@ -21,7 +27,9 @@ const MAX_CARD_DIGITS = 19;
 /** How the numbers of card schemes begin; none begins with a year of this century, or with 31 to 33. */
 const SCHEMES = /^(?:2[2-7]\d{14,}|3[04-9]|[4568])/;
 
-/** `text` with each card-like number covered but for its last four digits, however its groups and digits are written. */
+/**
+ * `text` with each card-like number covered but for its last four digits, however its groups and digits are written.
+ */
 export function maskCardNumbers(text: string): string {
   const plain = plainDigits(text);
   const masked = plain.replace(DIGIT_RUNS, maskRun);

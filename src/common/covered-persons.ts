@@ -61,7 +61,9 @@ function placesOf(text: string, { name, email, phone }: Person): Span[] {
   ].flat();
 }
 
-/** The text to look in, and for each of its units where it comes from; null: from its own place, as all of ASCII does. */
+/**
+ * The text to look in, and for each of its units where it comes from; null: from its own place, as all of ASCII does.
+ */
 function fold(text: string): { folded: string; spans: Span[] | null } {
   if (!NOT_ASCII.test(text)) return { folded: foldLetters(text), spans: null };
   let folded = '';

@@ -10,7 +10,9 @@ import * as checks from './value-checks.js';
 /** The name of the one class-validator constraint that all field decorators use; its context holds the rule. */
 export const FIELD_CONSTRAINT = 'field';
 
-/** What every field says about itself. `optional`: may be left out; `nullable`: may be null. Both are false by default. */
+/**
+ * What every field says about itself. `optional`: may be left out; `nullable`: may be null. Both are false by default.
+ */
 export interface FieldOptions<Example = unknown> {
   description: string;
   example: Example | readonly Example[] | null;

@@ -55,7 +55,9 @@ export function firstUuidAt(timeMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
 }
 
-/** The TypeID of a uuid. Hot: written out here from the two halves below, and proven against the library in the spec. */
+/**
+ * The TypeID of a uuid. Hot: written out here from the two halves below, and proven against the library in the spec.
+ */
 export function encodeId(prefix: IdPrefix, uuid: string): string {
   const hex = uuid.replaceAll('-', '');
   return `${prefix}_${typeIdTime(parseInt(hex.slice(0, 12), 16))}${typeIdTail(hex.slice(12))}`;

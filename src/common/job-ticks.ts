@@ -1,6 +1,6 @@
 /**
- * A job's ticks, one at a time: one that comes while the last is still at work does nothing; one that fails is told, and
- * the next tries again.
+ * A job's ticks, one at a time: one that comes while the last is still at work does nothing; one that fails is told,
+ * and the next tries again.
  */
 export class JobTicks {
   private isRunning = false;

@@ -33,7 +33,10 @@ export class PageQuery {
   ending_before?: string;
 }
 
-/** Where a page starts. `after` and `before` are uuids, at most one of them is set; a cursor is a position, not a look-up. */
+/**
+ * Where a page starts. `after` and `before` are uuids, at most one of them is set; a cursor is a position, not a
+ * look-up.
+ */
 export interface Page {
   readonly limit: number;
   /** Rows older than this one, newest first. */

@@ -2,7 +2,9 @@ const NOT_ASCII = /[^\x00-\x7f]/;
 const NUMERALS = /(?![0-9])[\p{Nd}\p{No}]/gu;
 const DECIMAL = /^\p{Nd}$/u;
 
-/** `text` with the digits of every script, and their wide, raised and ringed forms, as 0 to 9; what is no digit stays. */
+/**
+ * `text` with the digits of every script, and their wide, raised and ringed forms, as 0 to 9; what is no digit stays.
+ */
 export function plainDigits(text: string): string {
   return NOT_ASCII.test(text) ? text.replace(NUMERALS, digitsOf) : text;
 }

@@ -42,7 +42,9 @@ export class Problem {
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** What an error tells. Names and values of the caller's own can stand in it, and it ends up in logs and chats: masked. */
+/**
+ * What an error tells. Names and values of the caller's own can stand in it, and it ends up in logs and chats: masked.
+ */
 export function toldOf(error: AppError): Pick<Problem, 'code' | 'detail' | 'errors'> {
   return {
     code: error.code,

@@ -22,7 +22,9 @@ export function redactText(text: string): string {
   return maskText(redacted);
 }
 
-/** A copy of `value` whose secret fields and secret-looking texts are gone; errors keep type, message, code and stack. */
+/**
+ * A copy of `value` whose secret fields and secret-looking texts are gone; errors keep type, message, code and stack.
+ */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;

@@ -84,7 +84,9 @@ function readMetricsPort(reader: SettingsReader, servicePort: number): number {
   return port;
 }
 
-/** An empty variable opens nothing; a missing one opens loopback outside production, for receivers on the same machine. */
+/**
+ * An empty variable opens nothing; a missing one opens loopback outside production, for receivers on the same machine.
+ */
 function readPrivateCidrs(reader: SettingsReader, environment: Environment): readonly string[] {
   if (!reader.isPresent('WEBHOOK_ALLOWED_PRIVATE_CIDRS')) return environment === 'production' ? [] : LOOPBACK;
   return readRanges(reader, 'WEBHOOK_ALLOWED_PRIVATE_CIDRS', false);

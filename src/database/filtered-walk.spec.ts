@@ -1,6 +1,8 @@
 import { type KeyRange, orderedScan, type Scan, walk, wholeWalk } from './filtered-walk.js';
 
-/** A list of the numbers from 1 to `SIZE`, of which every `each` passes; upwards. `reads`: gets each range that is read. */
+/**
+ * A list of the numbers from 1 to `SIZE`, of which every `each` passes; upwards. `reads`: gets each range that is read.
+ */
 function scanOf(each: number, reads: KeyRange<number>[] = [], entryEach = 1) {
   return orderedScan<number, number>(
     {

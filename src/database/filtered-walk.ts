@@ -61,7 +61,10 @@ export const SECOND_ROUND = 3_000;
 const LONG_STEP = 30_000;
 const MOST_STEPS = 100;
 
-/** What a walk found; `beyond`: the part of the range that it did not come to, null when it filled the page or came to the end. */
+/**
+ * What a walk found; `beyond`: the part of the range that it did not come to, null when it filled the page or came to
+ * the end.
+ */
 export interface Walked<K, R> {
   readonly rows: readonly R[];
   readonly beyond: KeyRange<K> | null;

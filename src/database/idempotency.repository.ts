@@ -63,7 +63,9 @@ const DELETE: Statement = {
 const DELETE_OLD: Statement = {
   name: 'idempotency_delete_old',
   text: `
-    WITH gone AS (DELETE FROM signalpost.idempotency_keys WHERE created_at < $1::timestamptz - interval '30 days' RETURNING 1)
+    WITH gone AS (
+      DELETE FROM signalpost.idempotency_keys WHERE created_at < $1::timestamptz - interval '30 days' RETURNING 1
+    )
     SELECT count(*)::integer AS count FROM gone`,
 };
 

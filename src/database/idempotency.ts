@@ -59,9 +59,9 @@ export class Idempotency {
   }
 
   /**
-   * As `run`, for work that talks to others and so must not happen inside a transaction: the key is taken in one, `work`
-   * runs, and a second one stores the answer together with what `keep` writes. A process that dies between them leaves
-   * the key taken for `TAKEN_SECONDS`.
+   * As `run`, for work that talks to others and so must not happen inside a transaction: the key is taken in one,
+   * `work` runs, and a second one stores the answer together with what `keep` writes. A process that dies between them
+   * leaves the key taken for `TAKEN_SECONDS`.
    */
   async runOutside<W, B extends object>(
     request: FastifyRequest,

@@ -12,7 +12,8 @@ const MIGRATION_LOCK = 7_400_001;
 
 /**
  * Brings the schema up to date and makes the partitions of these months. One process migrates, the others wait for it
- * and find nothing to do. `now` is the database's time unless given. All pending migrations are one transaction: a failing one leaves what was there before.
+ * and find nothing to do. `now` is the database's time unless given. All pending migrations are one transaction: a
+ * failing one leaves what was there before.
  * @returns the names of the migrations that ran.
  * @throws StartError with one line when a migration fails.
  */

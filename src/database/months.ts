@@ -2,8 +2,8 @@ import { firstUuidAt, uuidTime } from '../common/ids.js';
 import type { KeyRange } from './filtered-walk.js';
 
 /**
- * The part of a range of ids that lies in one month, so in one partition: the newest, or the oldest with `upwards`. What
- * lies beyond `nowMs` goes with the present month.
+ * The part of a range of ids that lies in one month, so in one partition: the newest, or the oldest with `upwards`.
+ * What lies beyond `nowMs` goes with the present month.
  */
 export function nearestMonth({ from, until }: KeyRange<string>, upwards: boolean, nowMs: number): KeyRange<string> {
   if (upwards) {

@@ -46,7 +46,8 @@ export class PartitionsRepository {
            INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)`,
       );
       await manager.query(
-        `ALTER TABLE signalpost.${table} ATTACH PARTITION signalpost.${name} FOR VALUES FROM ('${fromUuid}') TO ('${toUuid}')`,
+        `ALTER TABLE signalpost.${table} ATTACH PARTITION signalpost.${name}
+           FOR VALUES FROM ('${fromUuid}') TO ('${toUuid}')`,
       );
     });
   }

@@ -23,7 +23,10 @@ const MONTHS_AHEAD = 3;
 /** A delivery is tried for 8 days and may begin a day late: its event's body must outlast it. */
 const GRACE_DAYS = 9;
 
-/** What every table must have at `now`: last month (clocks differ, and a transaction may be late), this one and three ahead. */
+/**
+ * What every table must have at `now`: last month (clocks differ, and a transaction may be late), this one and three
+ * ahead.
+ */
 export function neededPartitions(now: Date): MonthPartition[] {
   return PARTITIONED_TABLES.flatMap((table) =>
     Array.from({ length: MONTHS_AHEAD + 2 }, (_, index) =>

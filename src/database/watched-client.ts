@@ -7,8 +7,8 @@ const GRACE_MS = 3_000;
 
 /**
  * A connection that gives up on a server which stays silent past the time by which it must have answered. Of one that
- * vanished without a word (a network that drops packets, a machine that lost power) the system tells nothing for a quarter
- * of an hour; whoever waited for it, and every job that runs once at a time, would stand still so long.
+ * vanished without a word (a network that drops packets, a machine that lost power) the system tells nothing for a
+ * quarter of an hour; whoever waited for it, and every job that runs once at a time, would stand still so long.
  *
  * Its loss is no unhandled error, also while a repository holds it: its next query fails instead.
  */

@@ -43,8 +43,8 @@ export interface TermCount {
 }
 
 /**
- * SQL: a `TermCount` for each term that occurs in a sample. `sample`: a SELECT of some rows' column `search`. `patterns`:
- * the placeholder of the terms' patterns, as `searchPattern` gives them.
+ * SQL: a `TermCount` for each term that occurs in a sample. `sample`: a SELECT of some rows' column `search`.
+ * `patterns`: the placeholder of the terms' patterns, as `searchPattern` gives them.
  */
 export function termCounts(sample: string, patterns: string): string {
   return `SELECT (wanted.number - 1)::integer AS term, count(*)::integer AS matching

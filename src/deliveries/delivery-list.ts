@@ -65,8 +65,8 @@ const shapes = new StatementShapes<keyof ListValues>();
 
 /**
  * One statement; each part of its unions gives no more than a page, in the order of the ids. Nothing is read that a
- * filter leaves out: an event's deliveries are few; an operation's are read in the order of its events, an endpoint's and
- * those of a status in their own, an index scan for each endpoint and status.
+ * filter leaves out: an event's deliveries are few; an operation's are read in the order of its events, an endpoint's
+ * and those of a status in their own, an index scan for each endpoint and status.
  */
 export function deliveryListStatement(
   filters: DeliveryFilters,
@@ -142,7 +142,8 @@ function ofOperations(order: 'ASC' | 'DESC', p: Placeholder): string {
     ...{ from: `${p('from')}::uuid`, until: `${p('until')}::uuid`, limit: p('limit'), order },
     conditions: (alias, status) => remaining(alias, status, p),
   });
-  return `SELECT owed.* FROM unnest(${p('operationIds')}::text[]) AS wanted (operation_id) CROSS JOIN LATERAL (${page}) AS owed`;
+  return `SELECT owed.* FROM unnest(${p('operationIds')}::text[]) AS wanted (operation_id)
+    CROSS JOIN LATERAL (${page}) AS owed`;
 }
 
 /** Index: deliveries_by_endpoint. */

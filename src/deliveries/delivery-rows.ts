@@ -115,8 +115,8 @@ export function hasDelivery(eventId: string, statuses: string): string {
 }
 
 /**
- * A subquery's text: the first deliveries of the event `eventId` (an SQL expression) under the conditions given, each of
- * which begins with AND. Index: primary keys.
+ * A subquery's text: the first deliveries of the event `eventId` (an SQL expression) under the conditions given, each
+ * of which begins with AND. Index: primary keys.
  */
 export function firstDeliveriesOf(eventId: string, endedConditions: string, unfinishedConditions: string): string {
   return `SELECT ${ENDED_COLUMNS} FROM ${ENDED_TABLE}

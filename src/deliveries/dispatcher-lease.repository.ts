@@ -85,7 +85,9 @@ const COUNT_CRASHES: Statement = {
     RETURNING target.account_id, target.mode, target.id`,
 };
 
-/** A statement of its own, with a snapshot after the deletion: lanes whose owner no longer exists. Index: lanes_owned. */
+/**
+ * A statement of its own, with a snapshot after the deletion: lanes whose owner no longer exists. Index: lanes_owned.
+ */
 const FREE_LANES: Statement = {
   name: 'lanes_free_orphaned',
   text: `

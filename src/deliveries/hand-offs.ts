@@ -20,7 +20,10 @@ export interface PlannedLedger {
   readonly count: number;
 }
 
-/** Room that a dispatcher keeps in its lanes for one publish. It is to be told how that ended: in one of three ways, once. */
+/**
+ * Room that a dispatcher keeps in its lanes for one publish. It is to be told how that ended: in one of three ways,
+ * once.
+ */
 export interface HandOffOffer {
   /** Of the dispatcher's lease: only lanes that it owns take anything. */
   readonly token: string;
@@ -39,8 +42,8 @@ export interface HandOffOffer {
 export type HandOffSource = (ledgers: readonly PlannedLedger[]) => HandOffOffer | null;
 
 /**
- * From a publish to the dispatcher of the same process, if it has one, without the way over the queue: what a commit plans
- * for a lane that this process owns is in memory already, so it needs no claim to read it back.
+ * From a publish to the dispatcher of the same process, if it has one, without the way over the queue: what a commit
+ * plans for a lane that this process owns is in memory already, so it needs no claim to read it back.
  */
 @Injectable()
 export class HandOffs {

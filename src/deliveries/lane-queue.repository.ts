@@ -106,8 +106,8 @@ const READ_OWNED: Statement = {
 /**
  * Gives lanes back with the time of their first delivery; one whose endpoint or account takes none sleeps until it is
  * woken. The wake-up cannot be lost here: the lane's generation, what it depends on and its queue are read in one
- * snapshot (what the owner knows may be old: it has been opened since), and the lane is written only if its generation, which every writer of the queue
- * raises in its own transaction, is still that when the lock is held.
+ * snapshot (what the owner knows may be old: it has been opened since), and the lane is written only if its generation,
+ * which every writer of the queue raises in its own transaction, is still that when the lock is held.
  * Lock: the lanes, SKIP LOCKED: one that a writer holds stays owned until the next try.
  */
 const PARK: Statement = {
@@ -190,7 +190,9 @@ export class LaneQueueRepository {
     return rows.map((row) => ({ lane: toLaneId(row), gen: row.gen }));
   }
 
-  /** Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air for them. */
+  /**
+   * Takes the lanes that are free and claims due deliveries of those owned. `inFlight`: what is in the air for them.
+   */
   async claim(token: string, batch: number, claims: readonly LaneClaim[], inFlight: readonly string[]): Promise<Claim> {
     const rows = await this.database.rows<ClaimRow>(CLAIM, [
       token,

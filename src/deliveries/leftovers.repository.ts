@@ -26,9 +26,10 @@ const FIND: Statement = {
 
 /**
  * Ends unfinished deliveries that a disabling or a deletion of their endpoint left behind, some at a time.
- * Lock: the rows deleted, in the order of their ids, as a settle takes them; one that comes later finds an ended delivery and records its attempt.
- * Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in one statement, with the end that
- * readers have been shown since the endpoint was disabled or deleted (delivery-rows.ts), to the millisecond.
+ * Lock: the rows deleted, in the order of their ids, as a settle takes them; one that comes later finds an ended
+ * delivery and records its attempt. Index: pending_deliveries_due. Guarantee: a row is deleted and its end written in
+ * one statement, with the end that readers have been shown since the endpoint was disabled or deleted
+ * (delivery-rows.ts), to the millisecond.
  */
 const END_SOME: Statement = {
   name: 'leftovers_end_some',
@@ -67,8 +68,8 @@ const END_SOME: Statement = {
 
 /*
  * A publish has its ledger's lock from before it reads the endpoints to its commit. So once this one was had, every
- * publish that saw an endpoint as it was before its disabling has committed what it planned, however long that took, and
- * later ones see it disabled. All others who plan deliveries hold the endpoint itself. Lock: the ledger, for this
+ * publish that saw an endpoint as it was before its disabling has committed what it planned, however long that took,
+ * and later ones see it disabled. All others who plan deliveries hold the endpoint itself. Lock: the ledger, for this
  * statement alone.
  */
 const AWAIT_PUBLISHES: Statement = {
@@ -77,8 +78,8 @@ const AWAIT_PUBLISHES: Statement = {
 };
 
 /**
- * Nothing is left, nor will be: behind `AWAIT_PUBLISHES`, unless the endpoint was changed since it was found, for it may
- * have been enabled and disabled again meanwhile. Lock: the endpoint's row. Index: primary key.
+ * Nothing is left, nor will be: behind `AWAIT_PUBLISHES`, unless the endpoint was changed since it was found, for it
+ * may have been enabled and disabled again meanwhile. Lock: the endpoint's row. Index: primary key.
  */
 const MARK_DONE: Statement = {
   name: 'leftovers_mark_done',

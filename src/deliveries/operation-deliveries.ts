@@ -38,7 +38,8 @@ export function deliveriesOfOperation(page: OperationDeliveriesPage): string {
     `${alias}.operation_id = ${operationId} AND ${alias}.trigger <> 'event'
       AND ${alias}.id >= ${from} AND ${alias}.id <= ${until}`;
   return `(
-      SELECT owed.* FROM signalpost.events e CROSS JOIN LATERAL (${firstDeliveriesOf('e.id', ended, unfinished)}) AS owed
+      SELECT owed.* FROM signalpost.events e
+      CROSS JOIN LATERAL (${firstDeliveriesOf('e.id', ended, unfinished)}) AS owed
       WHERE e.account_id = $1 AND e.mode = $2 AND e.operation_id = ${operationId}
         AND ${firstDeliveriesBetween('e.id', from, until)}
       ORDER BY e.id ${order} FETCH FIRST (${limit}::bigint) ROWS WITH TIES

@@ -18,7 +18,10 @@ const DISABLE_RETRY_MS = 1_000;
 const LATENESS_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3_600];
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What follows an attempt that took effect: counts, and one wide line: of failures always, of successes at `LOG_LEVEL` debug; and the end of a dead endpoint. */
+/**
+ * What follows an attempt that took effect: counts, and one wide line: of failures always, of successes at `LOG_LEVEL`
+ * debug; and the end of a dead endpoint.
+ */
 @Injectable()
 export class AttemptObserver {
   private readonly logger = new Logger('Attempt');

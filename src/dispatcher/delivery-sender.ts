@@ -6,7 +6,9 @@ import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import { signRequest } from '../webhooks/signature.js';
 import { WebhookClient, type SendResult } from '../webhooks/sending/webhook-client.js';
 
-/** Makes one attempt: signs the event's stored bytes with every live secret, under a fresh timestamp, and sends them. */
+/**
+ * Makes one attempt: signs the event's stored bytes with every live secret, under a fresh timestamp, and sends them.
+ */
 @Injectable()
 export class DeliverySender {
   constructor(

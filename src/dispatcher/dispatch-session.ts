@@ -212,7 +212,8 @@ export class DispatchSession {
           await this.findReady().catch((error: unknown) => this.ports.onError(error, 'look for lanes'));
           hasLooked = true;
         } else {
-          // What was found and could not be taken, as a lane that is just being given back, would be found again at once.
+          // What was found and could not be taken, as a lane that is just being given back, would be found again at
+          // once.
           if (hasLooked && this.mayFindMore) this.wakeIn(Math.min(waitMs ?? RETRY_MS, RETRY_MS));
           return;
         }

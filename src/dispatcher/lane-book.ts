@@ -104,8 +104,8 @@ export class LaneBook {
   }
 
   /**
-   * The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. `waitMs`: when
-   * to ask again at the latest.
+   * The next lanes to claim for, fairly, with at most `capacity` deliveries in all; their turns end here. `waitMs`:
+   * when to ask again at the latest.
    */
   takeClaims(capacity: number, nowMs: number): { claims: LaneClaim[]; waitMs: number | null } {
     for (let lane = this.due.take(nowMs); lane !== null; lane = this.due.take(nowMs)) this.becomeDue(lane);
@@ -230,7 +230,8 @@ export class LaneBook {
     lane.idleSinceMs = nowMs;
     const fresh = unknown.filter((delivery) => this.beginSend(lane, delivery));
     if (lane.isClaiming) fresh.forEach(({ id }) => lane.handedMeanwhile.add(id));
-    // Nobody else has written to its queue since the last look, and all of this is in the air: nothing is to be looked for.
+    // Nobody else has written to its queue since the last look, and all of this is in the air: nothing is to be looked
+    // for.
     if (isAll && lane.gen === String(BigInt(gen) - 1n)) {
       lane.gen = gen;
       moveOn(lane, deliveries.at(-1)!);
@@ -284,7 +285,9 @@ export class LaneBook {
     this.queueTurn(lane);
   }
 
-  /** How far everything due is claimed. Rows in the air lie at or before it, or the next claim would meet them again. */
+  /**
+   * How far everything due is claimed. Rows in the air lie at or before it, or the next claim would meet them again.
+   */
   private advance(lane: Lane, { after }: LaneClaim, claimedTo: QueuePosition | null, isWholeRead: boolean): void {
     const isFurther = claimedTo !== null && moveOn(lane, claimedTo);
     // From the head not as far as before: what lies between is in the air, or follows in the next look at the head.
@@ -302,7 +305,9 @@ export class LaneBook {
     }
   }
 
-  /** True when it is another one, so that the claim that told it brought nothing (or, with none now, may bring more). */
+  /**
+   * True when it is another one, so that the claim that told it brought nothing (or, with none now, may bring more).
+   */
   private setRateLimit(lane: Lane, perSecond: number | null, nowMs: number): boolean {
     if (lane.rateLimit === perSecond) return false;
     lane.rateLimit = perSecond;
@@ -321,8 +326,8 @@ export class LaneBook {
   }
 
   /**
-   * A delivery of the lane is in the air no more. `nextDueMs`: when it is due again; null: it ended, or if `isStillDue`,
-   * it stands in the queue as it stood.
+   * A delivery of the lane is in the air no more. `nextDueMs`: when it is due again; null: it ended, or if
+   * `isStillDue`, it stands in the queue as it stood.
    */
   finish(lane: Lane, deliveryId: string, nowMs: number, nextDueMs: number | null, isStillDue = false): void {
     if (lane.inFlight.delete(deliveryId)) this.room.inFlight -= 1;

@@ -2,8 +2,8 @@ import type { Lane } from './lane.js';
 import { TimeHeap } from './time-heap.js';
 
 /**
- * Whose turn it is: accounts take turns, then the lanes of each. A lane that may not send yet (its rate, its circuit) is
- * held aside until its time, so that thousands of those cost the others nothing.
+ * Whose turn it is: accounts take turns, then the lanes of each. A lane that may not send yet (its rate, its circuit)
+ * is held aside until its time, so that thousands of those cost the others nothing.
  */
 export class LaneTurns {
   /** Both maps in the order of their turns. */

@@ -41,7 +41,9 @@ export interface Lane {
   reserved: number;
   /** What was claimed of it meanwhile, and may be handed over by that publish, too. */
   readonly claimedMeanwhile: Set<string>;
-  /** What was handed over to it while a claim of it was under way, which may bring it too, though it be settled by then. */
+  /**
+   * What was handed over to it while a claim of it was under way, which may bring it too, though it be settled by then.
+   */
   readonly handedMeanwhile: Set<string>;
   rateLimit: number | null;
   rate: RateGate | null;

@@ -43,7 +43,9 @@ function scheduledWait(attemptNumber: number, schedule: readonly number[] | null
   return DEFAULT_WAITS_SECONDS[attemptNumber - 1] ?? DAY_SECONDS;
 }
 
-/** A `Retry-After` in milliseconds from `nowMs`: seconds or an HTTP date (RFC 9110, 10.2.3); null when it is neither. */
+/**
+ * A `Retry-After` in milliseconds from `nowMs`: seconds or an HTTP date (RFC 9110, 10.2.3); null when it is neither.
+ */
 export function parseRetryAfter(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
   const text = header.trim();

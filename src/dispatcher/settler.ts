@@ -103,8 +103,8 @@ export class Settler {
   }
 
   /**
-   * A value that the database refuses fails the settlement that has it, not those beside it. A batch goes with the group
-   * that alone holds what is open of it: another group beside this one may fail yet.
+   * A value that the database refuses fails the settlement that has it, not those beside it. A batch goes with the
+   * group that alone holds what is open of it: another group beside this one may fail yet.
    * @throws what the settlements were rejected with
    */
   private async settleGroup(group: WaitingSettlement[]): Promise<void> {

@@ -3,7 +3,9 @@ interface TimedItem<T> {
   readonly item: T;
 }
 
-/** Things with a time, the earliest first; a binary heap. Nothing can be taken out early: owners ignore what is stale. */
+/**
+ * Things with a time, the earliest first; a binary heap. Nothing can be taken out early: owners ignore what is stale.
+ */
 export class TimeHeap<T> {
   private readonly items: TimedItem<T>[] = [];
 

@@ -4,7 +4,9 @@ import { type DeliveryRef, type EndedDelivery, UnsendableRepository } from '../d
 import { describeDelivery } from '../logs/descriptions.js';
 import { LogWriter, type NewLog } from '../logs/log-writer.js';
 
-/** Ends deliveries whose event is past the retention, or that kill their sender, each with its log, in one transaction. */
+/**
+ * Ends deliveries whose event is past the retention, or that kill their sender, each with its log, in one transaction.
+ */
 @Injectable()
 export class UnsendableDeliveries {
   constructor(

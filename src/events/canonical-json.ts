@@ -8,7 +8,9 @@ export function contentHash(value: unknown): Buffer {
   return hash('sha256', canonicalJson(value), 'buffer');
 }
 
-/** JSON with the keys of every object in order and absent values left out. Hot: one string, and no array but the keys. */
+/**
+ * JSON with the keys of every object in order and absent values left out. Hot: one string, and no array but the keys.
+ */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) {

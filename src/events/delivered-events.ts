@@ -63,7 +63,8 @@ export function deliveredEvents(
   if (unfinished) {
     const table = withTenant(UNFINISHED_TABLE, p('accountId'), p('mode'));
     parts.push(
-      `SELECT p.event_id FROM ${table} WHERE ${first('p')} AND ${UNFINISHED_STATUS} = ANY (${statuses}) ${ordered('p.id')}`,
+      `SELECT p.event_id FROM ${table}
+       WHERE ${first('p')} AND ${UNFINISHED_STATUS} = ANY (${statuses}) ${ordered('p.id')}`,
       `SELECT p.event_id FROM ${table}
        WHERE ${of('p')} AND p.trigger <> 'event' AND ${UNFINISHED_STATUS} = ANY (${statuses}) ${ordered('p.event_id')}`,
     );

@@ -16,8 +16,8 @@ const shapes = new StatementShapes<EventValue>();
 
 /**
  * A count that the planner does not know: a value that many events have seems to it as rare as any other of its column,
- * and where it expects fewer rows than are wanted, it reads all there are and sorts them. Nor does it then expect a plan
- * for the very count to be so much better that it plans each search anew.
+ * and where it expects fewer rows than are wanted, it reads all there are and sorts them. Nor does it then expect a
+ * plan for the very count to be so much better that it plans each search anew.
  */
 const hidden = (count: string): string => `(SELECT ${count}::bigint)`;
 
@@ -44,7 +44,8 @@ export function edgeStatement(scan: EventScan, order: Order): ShapedStatement<Ev
         SELECT e.id FROM signalpost.events e WHERE ${tenant(p)} AND ${inRange(p)} AND ${where}
         ORDER BY e.id ${order} OFFSET ${hidden(p('offset'))}${share} LIMIT 1) AS e`,
     );
-    return `${scan.tables?.(p) ?? ''} SELECT e.id FROM (${branches.join(' UNION ALL ')}) AS e ORDER BY e.id ${order} LIMIT 1`;
+    return `${scan.tables?.(p) ?? ''} SELECT e.id FROM (${branches.join(' UNION ALL ')}) AS e
+      ORDER BY e.id ${order} LIMIT 1`;
   });
 }
 
@@ -59,7 +60,8 @@ export function deliveredStatement(
     const found = deliveredEvents(parts, p, order, tail).map((part) => `(${part})`);
     const ids = `SELECT f.event_id FROM (${found.join(' UNION ALL ')}) AS f GROUP BY f.event_id`;
     const near = remainder === 'none' ? `${ids} ORDER BY f.event_id ${order} LIMIT ${p('limit')}` : ids;
-    return `SELECT ${COLUMNS} FROM (${near}) AS wanted JOIN signalpost.events e ON ${tenant(p)} AND e.id = wanted.event_id
+    return `SELECT ${COLUMNS} FROM (${near}) AS wanted
+      JOIN signalpost.events e ON ${tenant(p)} AND e.id = wanted.event_id
       WHERE true ${remaining(remainder, p)} ORDER BY e.id ${order} LIMIT ${p('limit')}`;
   });
 }
@@ -69,10 +71,10 @@ export const MOST_HITS = { alone: 500, month: 2_000 } as const;
 
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
- * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of truth
- * keep the planner, which cannot know how frequent a word is, from any other index; the question is hidden from it, lest
- * it plan each anew. `month`: the whole month that the range lies in; it is part of the text, so that the planner knows
- * it to be one partition. Null: the range is of many.
+ * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of
+ * truth keep the planner, which cannot know how frequent a word is, from any other index; the question is hidden from
+ * it, lest it plan each anew. `month`: the whole month that the range lies in; it is part of the text, so that the
+ * planner knows it to be one partition. Null: the range is of many.
  */
 export function wordsStatement(
   order: Order,

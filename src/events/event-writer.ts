@@ -24,9 +24,9 @@ export interface WrittenPlan {
 }
 
 /**
- * Writes a flush in the cheapest way that holds: planned from what this process remembers; where that is not enough or was
- * wrong, from what is read; where the ledgers moved meanwhile, under their locks, and then nothing can move. A ledger
- * is in one call of `write` of the process at a time.
+ * Writes a flush in the cheapest way that holds: planned from what this process remembers; where that is not enough or
+ * was wrong, from what is read; where the ledgers moved meanwhile, under their locks, and then nothing can move. A
+ * ledger is in one call of `write` of the process at a time.
  */
 @Injectable()
 export class EventWriter {
@@ -71,7 +71,9 @@ export class EventWriter {
     return receipt === null ? this.writeLocked(units) : { plan, receipt };
   }
 
-  /** With deliveries handed over to the dispatcher of this process, where it has room. Null: it has to be done again. */
+  /**
+   * With deliveries handed over to the dispatcher of this process, where it has room. Null: it has to be done again.
+   */
   private async writeUnlocked(plan: PublishPlan): Promise<PublishReceipt | null> {
     const offer = this.handOffs.offer(plan.ledgers);
     let receipt: PublishReceipt | null = null;

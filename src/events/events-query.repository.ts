@@ -147,10 +147,10 @@ export class EventsQueryRepository {
   }
 
   /**
-   * At first everything at once, by one word that is rare enough or nowhere. Where it has more hits than that, a month at
-   * a time by this word, with the others left to the filters. Once the first rounds have found little, a month at a time
-   * by all words together, for an index reads all there is of the beginning of a frequent word, however few are wanted.
-   * Which words are frequent, a look at the nearest events tells.
+   * At first everything at once, by one word that is rare enough or nowhere. Where it has more hits than that, a month
+   * at a time by this word, with the others left to the filters. Once the first rounds have found little, a month at a
+   * time by all words together, for an index reads all there is of the beginning of a frequent word, however few are
+   * wanted. Which words are frequent, a look at the nearest events tells.
    */
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
     const { terms } = filters;

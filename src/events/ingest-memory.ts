@@ -36,8 +36,8 @@ interface RememberedOperation {
 
 /**
  * What this process wrote last, to plan the next flush from without asking the database first: operations that it does
- * not know are taken for new ones. The guess is proven under the ledgers' locks before anything is written, as that of any
- * plan whose ledger has moved on; a wrong one costs a round trip, so where they are frequent there are few of them.
+ * not know are taken for new ones. The guess is proven under the ledgers' locks before anything is written, as that of
+ * any plan whose ledger has moved on; a wrong one costs a round trip, so where they are frequent there are few of them.
  * Its time is the database's, never ahead of it: by a clock of their own two processes would find a report stale that
  * came after the one before.
  */

@@ -10,7 +10,8 @@ const CLASSES = Array.from({ length: 19 }, (_, index) => index + 1);
 const firstMsOf = (lateness: number): number => LATE_FROM_MS * 2 ** (lateness - 1);
 
 /** The predicate of the index events_late, word for word. */
-export const IS_LATE = `e.occurred_at <= to_timestamp(('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint / 1000.0 - 600)`;
+export const IS_LATE = `e.occurred_at
+  <= to_timestamp(('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint / 1000.0 - 600)`;
 
 /** The class of an event, which the index events_late holds; its function says where each begins. */
 export const LATENESS = 'signalpost.lateness_class(e.id, e.occurred_at)';

@@ -30,8 +30,8 @@ export const COLUMNS = `o.id, o.kind, o.status, o.version, o.amount, o.currency,
 export const PLACE = `to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at`;
 
 /**
- * So many hits of a word or reference are judged: few where it may be frequent, for then they are gathered in vain; with
- * more than many, walking meets them soon.
+ * So many hits of a word or reference are judged: few where it may be frequent, for then they are gathered in vain;
+ * with more than many, walking meets them soon.
  */
 export const MOST_HITS = { few: 500, many: 5_000 } as const;
 
@@ -66,7 +66,8 @@ function branchesOf(scan: OperationScan, p: Placeholder): Branches {
   const given = (value: OperationValue, all: readonly string[]): string =>
     `unnest(coalesce(${p(value)}::text[], '{${all.join(',')}}'))`;
   return {
-    wanted: `${given('kinds', OPERATION_KINDS)} AS k (kind) CROSS JOIN ${given('statuses', OPERATION_STATUSES)} AS s (status)`,
+    wanted: `${given('kinds', OPERATION_KINDS)} AS k (kind)
+      CROSS JOIN ${given('statuses', OPERATION_STATUSES)} AS s (status)`,
     where: 'o.kind = k.kind AND o.status = s.status',
   };
 }
@@ -135,8 +136,8 @@ interface Hits {
   readonly judged: string;
 }
 
-// Index: operations_by_word. Tests of truth keep the planner from any other, and the question is hidden from it, lest it
-// plan each anew. Each hit is judged where it is met, so that only a page of them is looked up.
+// Index: operations_by_word. Tests of truth keep the planner from any other, and the question is hidden from it, lest
+// it plan each anew. Each hit is judged where it is met, so that only a page of them is looked up.
 function ofWords(p: Placeholder, bound: number): Hits {
   return {
     hits: `SELECT o.id, o.created_at, (${inRange(p)} AND ${remaining(p)}) AS passes FROM signalpost.operations o

@@ -80,7 +80,9 @@ export class EventPublisher implements OnApplicationShutdown {
     return this.waiting.reduce((sum, { unit }) => sum + unit.items.length, 0);
   }
 
-  /** Units in the order of arrival whose ledgers are in no other flush; a unit's turn is not overtaken on its ledgers. */
+  /**
+   * Units in the order of arrival whose ledgers are in no other flush; a unit's turn is not overtaken on its ledgers.
+   */
   private take(): WaitingUnit[] {
     const taken: WaitingUnit[] = [];
     const left: WaitingUnit[] = [];

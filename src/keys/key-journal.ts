@@ -59,8 +59,8 @@ export class KeyJournal {
   }
 
   /**
-   * For the account, or for the platform when the key is admin's. `leftOut`: how many such refusals of the key had no log
-   * since the last one that had.
+   * For the account, or for the platform when the key is admin's. `leftOut`: how many such refusals of the key had no
+   * log since the last one that had.
    */
   logOfBrowserRefusal(refusal: BrowserRefusal, leftOut: number): NewLog {
     const { credential, requestId } = refusal;

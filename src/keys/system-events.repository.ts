@@ -35,7 +35,9 @@ const WAS_PUBLISHED: Statement = {
     SELECT EXISTS (
         SELECT FROM signalpost.events e
          WHERE e.account_id = $1 AND e.mode = $2 AND e.type = $3
-           AND e.id >= (lpad(to_hex((extract(epoch FROM now() - interval '1 hour') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND e.id >= (
+             lpad(to_hex((extract(epoch FROM now() - interval '1 hour') * 1000)::bigint), 12, '0') || repeat('0', 20)
+           )::uuid
            AND e.body::json -> 'data' ->> 'key_id' = $4
       ) OR EXISTS (
         SELECT FROM signalpost.event_inbox i

@@ -68,9 +68,9 @@ interface Search {
 /**
  * Searches in the order of the page. No single plan serves rare and frequent words alike, so: the first rows are walked
  * and filtered, which finds what is frequent. Past them, month by month, the word index is asked: of the rare parts of
- * the question alone where it has some, as long as they have few hits, then of all of it. Of its hits the first ones are
- * taken, as many as the page wants, which suffices unless the filters refuse some; then a bounded number of them, what a
- * further short walk meets, the first thousands, and at last all are judged.
+ * the question alone where it has some, as long as they have few hits, then of all of it. Of its hits the first ones
+ * are taken, as many as the page wants, which suffices unless the filters refuse some; then a bounded number of them,
+ * what a further short walk meets, the first thousands, and at last all are judged.
  */
 @Injectable()
 export class LogSearch {
@@ -172,7 +172,9 @@ export class LogSearch {
     await this.takeHits(search, rest, whole, null);
   }
 
-  /** Takes what passes of the segment's first `most` hits; what is left of it beyond them, null when that is nothing. */
+  /**
+   * Takes what passes of the segment's first `most` hits; what is left of it beyond them, null when that is nothing.
+   */
   private async takeFirstHits(
     search: Search,
     segment: LogSegment,
@@ -188,7 +190,10 @@ export class LogSearch {
     return { ...segment, ...(search.page.upwards ? { from: uuidAfter(edge!) } : { until: edge! }) };
   }
 
-  /** Takes what passes of all of the segment's hits; false, and nothing taken, when they are more than `most`; null: no limit. */
+  /**
+   * Takes what passes of all of the segment's hits; false, and nothing taken, when they are more than `most`; null: no
+   * limit.
+   */
   private async takeHits(
     search: Search,
     segment: LogSegment,
@@ -212,7 +217,9 @@ export class LogSearch {
     }
   }
 
-  /** Where the next `count` rows of the segment end (of each operation asked for); null when it has no more than that. */
+  /**
+   * Where the next `count` rows of the segment end (of each operation asked for); null when it has no more than that.
+   */
   private async edgeOf(search: Search, segment: LogSegment, count: number): Promise<string | null> {
     const statement = (isOfOperations(search) ? sql.operationsEdgeStatement : sql.edgeStatement)(search.order);
     const values = { ...valuesIn(search, segment), offset: count - 1 };

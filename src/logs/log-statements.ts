@@ -29,9 +29,9 @@ export interface LogRow {
 }
 
 /** Of `l`. */
-export const LOG_COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.description, l.operation_id, l.event_id, l.endpoint_id,
-  l.delivery_id, l.api_key_id, l.request_id, l.actor_type, l.actor_id, l.actor_name, l.actor_ip, l.http, l.metadata,
-  l.occurred_at`;
+export const LOG_COLUMNS = `l.id, l.mode, l.category, l.action, l.status, l.description, l.operation_id, l.event_id,
+  l.endpoint_id, l.delivery_id, l.api_key_id, l.request_id, l.actor_type, l.actor_id, l.actor_name, l.actor_ip, l.http,
+  l.metadata, l.occurred_at`;
 export const FIND: Statement = {
   name: 'logs.find',
   text: `SELECT ${LOG_COLUMNS} FROM signalpost.logs l WHERE l.account_id = $1 AND l.mode = $2 AND l.id = $3`,
@@ -183,7 +183,8 @@ export function sampleStatement(order: Order): LogStatement {
     `logs.sample.${order}`,
     (p) => `SELECT (p.n - 1)::integer AS part, count(*)::integer AS matching
       FROM (
-        SELECT ${LOG_WORDS} AS words FROM signalpost.logs l WHERE ${inRange(p)} ORDER BY l.id ${order} LIMIT ${p('limit')}
+        SELECT ${LOG_WORDS} AS words FROM signalpost.logs l
+        WHERE ${inRange(p)} ORDER BY l.id ${order} LIMIT ${p('limit')}
       ) AS s
       JOIN unnest(${p('parts')}::text[]) WITH ORDINALITY AS p (part, n) ON s.words @@ p.part::tsquery
       GROUP BY p.n`,
@@ -235,16 +236,17 @@ function questionOf(asking: Asking, p: Placeholder): string {
 }
 
 /**
- * Where the hits are too many to judge and sort each: as `lookUpStatement`, but of all hits only ids are gathered and the
- * first `most` in order kept; the filters judge those. In each row, also where none passes: `hits`, how many were kept,
- * and `edge`, the id of the last of them.
+ * Where the hits are too many to judge and sort each: as `lookUpStatement`, but of all hits only ids are gathered and
+ * the first `most` in order kept; the filters judge those. In each row, also where none passes: `hits`, how many were
+ * kept, and `edge`, the id of the last of them.
  */
 export function firstHitsStatement(order: Order, { from, until }: Month, asking: Asking): LogStatement {
   return shapes.get(
     `logs.first_hits.${asking}.${order}.${from.slice(0, 13)}`,
     (p) => `WITH hits AS MATERIALIZED (
         SELECT l.id FROM signalpost.logs l
-        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${questionOf(asking, p)} AND (${inRange(p)}) IS TRUE
+        WHERE l.id >= '${from}' AND l.id < '${until}' AND ${LOG_WORDS} @@ ${questionOf(asking, p)}
+          AND (${inRange(p)}) IS TRUE
         ORDER BY l.id ${order} LIMIT ${p('most')}
       )
       SELECT kept.hits, kept.ids[kept.hits] AS edge, found.*

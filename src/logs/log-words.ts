@@ -9,8 +9,9 @@ export const LOG_WORDS = `signalpost.log_words(l.account_id, l.mode, l.id, l.sea
   l.event_id, l.endpoint_id, l.api_key_id, l.request_id)`;
 
 /**
- * Begins a word of logs that were recorded long before or after they happened; the day on which they happened follows, in
- * UTC: `.d20260117`. So a filter on `occurred_at` finds them outside its own days. No word of a text begins with a dot.
+ * Begins a word of logs that were recorded long before or after they happened; the day on which they happened follows,
+ * in UTC: `.d20260117`. So a filter on `occurred_at` finds them outside its own days. No word of a text begins with a
+ * dot.
  */
 const DAY_WORD = '.d';
 /** Logs without that word happened within so much of their recording. */
@@ -65,7 +66,10 @@ export function logQuestion(scope: LogScope, filters: LogFilters, isOffTime: boo
 
 const MANY_WORDS = 40;
 
-/** Whether the question of these filters is one of many words in each other's place: several actions are, times statuses. */
+/**
+ * Whether the question of these filters is one of many words in each other's place: several actions are, times
+ * statuses.
+ */
 export function isWideQuestion({ statuses, categories, actions }: LogFilters): boolean {
   return orAll(statuses, LOG_STATUSES).length * orAll(categories, LOG_CATEGORIES).length * actions.length > MANY_WORDS;
 }

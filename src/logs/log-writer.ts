@@ -97,8 +97,8 @@ export class LogWriter {
 
   /**
    * Ids are made here, inside `manager`'s transaction when given: a log's id is never much older than its commit, which
-   * is what readers of the stream rely on. Logs of one call keep their order; their ids come back in it. All are written
-   * or none, so that who failed may try again.
+   * is what readers of the stream rely on. Logs of one call keep their order; their ids come back in it. All are
+   * written or none, so that who failed may try again.
    */
   async write(logs: readonly NewLog[], manager?: EntityManager): Promise<readonly string[]> {
     // Those of tenants and of the platform go out as two statements.

@@ -13,9 +13,9 @@ export interface OperationRef {
 
 /*
  * No lock: who writes while a reference changes gets the old one or the new one. Index: primary key, once for each
- * operation. The order of ids, of which one is asked for, is what only that index has: before the table is analysed, the
- * planner takes the one on times for as good, and would go through an account in it. The accounts, named once more, keep
- * the statement on their shard.
+ * operation. The order of ids, of which one is asked for, is what only that index has: before the table is analysed,
+ * the planner takes the one on times for as good, and would go through an account in it. The accounts, named once more,
+ * keep the statement on their shard.
  */
 const READ: Statement = {
   name: 'logs.read_references',
@@ -31,7 +31,9 @@ const READ: Statement = {
     WHERE known.reference IS NOT NULL`,
 };
 
-/** The operations' references, parallel to `refs`: those given, else as they are now; null: none, or no such operation. */
+/**
+ * The operations' references, parallel to `refs`: those given, else as they are now; null: none, or no such operation.
+ */
 export async function readReferences(
   database: Database,
   refs: readonly OperationRef[],

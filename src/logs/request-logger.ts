@@ -50,9 +50,9 @@ class RefusedLogsError extends Error {
 }
 
 /**
- * Request logs are gathered in memory and written in batches, off the requests' path. While the database is away, or has
- * no partition for them, they wait, up to a bound; then the oldest of those accounts that hold the most are dropped, and
- * counted. So is one whose values the database refuses, and that one alone.
+ * Request logs are gathered in memory and written in batches, off the requests' path. While the database is away, or
+ * has no partition for them, they wait, up to a bound; then the oldest of those accounts that hold the most are
+ * dropped, and counted. So is one whose values the database refuses, and that one alone.
  */
 @Injectable()
 export class RequestLogger implements OnApplicationShutdown {

@@ -31,7 +31,8 @@ export type NewEndpoint = EndpointRef & EndpointChange & Pick<WebhookEndpointEnt
 // Lock: one creation at a time in an account and mode, to commit, so that the count that follows stays true.
 const LOCK_CREATION: Statement = {
   name: 'webhook_endpoints.lock_creation',
-  text: `SELECT pg_advisory_xact_lock(hashtextextended('signalpost.webhook_endpoints/' || $1::text || '/' || $2::text, 0))`,
+  text: `SELECT pg_advisory_xact_lock(
+    hashtextextended('signalpost.webhook_endpoints/' || $1::text || '/' || $2::text, 0))`,
 };
 
 const COUNT: Statement = {
@@ -51,7 +52,8 @@ const INSERT_LOOKUP: Statement = {
   text: `INSERT INTO signalpost.endpoint_lookup (account_id, mode, endpoint_id) VALUES ($1, $2, $3)`,
 };
 
-// Parking compares `gen`, so a lane that is being given back meanwhile is not lost; an owner meets the change by itself.
+// Parking compares `gen`, so a lane that is being given back meanwhile is not lost; an owner meets the change by
+// itself.
 const WAKE_LANE: Statement = {
   name: 'webhook_endpoints.wake_lane',
   text: `UPDATE signalpost.lanes
@@ -82,7 +84,8 @@ const LIST_CUSTOM_TYPES: Statement = {
   text: `SELECT type FROM signalpost.event_types`,
 };
 
-// Index: pending_deliveries_due. Rows of epochs that ended earlier were skipped then, though a job may still have to end them.
+// Index: pending_deliveries_due. Rows of epochs that ended earlier were skipped then, though a job may still have to
+// end them.
 const COUNT_JUST_SKIPPED: Statement = {
   name: 'webhook_endpoints.count_just_skipped',
   text: `SELECT count(*)::integer AS count
@@ -94,10 +97,12 @@ const COUNT_JUST_SKIPPED: Statement = {
 
 /**
  * The time of the oldest event whose first delivery to the endpoint (named by these columns) is unfinished, null when
- * none is: what its disabling leaves to be recovered begins there. Index: pending_deliveries_due; its rows are read once.
+ * none is: what its disabling leaves to be recovered begins there. Index: pending_deliveries_due; its rows are read
+ * once.
  */
 export function oldestUnfinishedSql(endpoint: string): string {
-  return `(SELECT to_timestamp(('x' || left(replace(min(q.id::text COLLATE "C"), '-', ''), 12))::bit(48)::bigint / 1000.0)
+  return `(
+    SELECT to_timestamp(('x' || left(replace(min(q.id::text COLLATE "C"), '-', ''), 12))::bit(48)::bigint / 1000.0)
     FROM signalpost.pending_deliveries q
     WHERE q.account_id = ${endpoint}account_id AND q.mode = ${endpoint}mode AND q.endpoint_id = ${endpoint}id
       AND q.endpoint_epoch = ${endpoint}epoch AND q.trigger = 'event')`;

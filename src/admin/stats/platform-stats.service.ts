@@ -4,7 +4,9 @@ import { ActivityRepository } from './activity.repository.js';
 import { BacklogRepository, type PlatformBacklog } from './backlog.repository.js';
 import { type PlatformStatsResponse, TOP, toPlatformStats } from './platform-stats.dto.js';
 
-/** A count is given again for ten times as long as it took, so that asking all the time costs a tenth of a connection. */
+/**
+ * A count is given again for ten times as long as it took, so that asking all the time costs a tenth of a connection.
+ */
 const KEPT_TIMES = 10;
 const MAX_KEPT_MS = 10_000;
 

@@ -6,7 +6,9 @@ import { AppConfig } from '../../config/app-config.js';
 import { plainAddress } from '../verification/address-list.js';
 import { type BucketRule, type BucketState, TokenBuckets } from './token-buckets.js';
 
-/** Actions with a limit of their own, always on, per account and mode: each costs hashing or a request to a stranger. */
+/**
+ * Actions with a limit of their own, always on, per account and mode: each costs hashing or a request to a stranger.
+ */
 export const ACTION_LIMITS = {
   regenerate: { burst: 30, perSecond: 0.5 },
   create_key: { burst: 30, perSecond: 0.5 },

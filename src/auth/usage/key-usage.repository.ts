@@ -24,7 +24,8 @@ const WRITE_USES: Statement = {
     UPDATE signalpost.api_keys k
        SET last_used_at = greatest(k.last_used_at, u.used_at),
            last_used_ip = CASE WHEN k.last_used_at > u.used_at THEN k.last_used_ip ELSE u.ip END,
-           last_used_user_agent = CASE WHEN k.last_used_at > u.used_at THEN k.last_used_user_agent ELSE u.user_agent END,
+           last_used_user_agent =
+             CASE WHEN k.last_used_at > u.used_at THEN k.last_used_user_agent ELSE u.user_agent END,
            requests_since_replaced = k.requests_since_replaced + u.requests
       FROM (
         SELECT held.account_id, held.mode, held.id, u.used_at, u.ip, u.user_agent, u.requests

@@ -40,7 +40,9 @@ export class KeyUsage implements OnApplicationShutdown {
     if (key.replaced) use.requestsSinceReplaced += 1;
   }
 
-  /** Writes what is held; what cannot be written is dropped, for it is a convenience and the next use brings it back. */
+  /**
+   * Writes what is held; what cannot be written is dropped, for it is a convenience and the next use brings it back.
+   */
   async flush(): Promise<number> {
     if (this.held.size === 0) return 0;
     const uses = [...this.held.values()];

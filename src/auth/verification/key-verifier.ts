@@ -13,8 +13,8 @@ import { toVerifiedKey, type VerifiedKey } from './verified-key.js';
 const REMEMBERED_KEYS = 50_000;
 
 /**
- * Proves well-formed keys and remembers the proofs. A wrong secret ends at the HMAC; argon2id runs only once it matched,
- * and once per key and process.
+ * Proves well-formed keys and remembers the proofs. A wrong secret ends at the HMAC; argon2id runs only once it
+ * matched, and once per key and process.
  */
 @Injectable()
 export class KeyVerifier {

@@ -2,7 +2,8 @@ const KEPT_MS = 60_000;
 
 /**
  * Keys that were just looked up and proved wrong, so that a fleet with a stale key costs no look-up for each request.
- * A key that is unknown cannot become a good one: it is told to nobody before it is stored. Bounded, the oldest goes first.
+ * A key that is unknown cannot become a good one: it is told to nobody before it is stored. Bounded, the oldest goes
+ * first.
  */
 export class RefusedKeys {
   private readonly refusedUntilMs = new Map<string, number>();

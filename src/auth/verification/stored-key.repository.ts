@@ -38,7 +38,8 @@ const FIND_BY_PUBLIC_PART: Statement = {
   name: 'auth.find_key_by_public_part',
   text: `
     SELECT k.id, k.account_id, k.mode, k.kind, k.name, k.preview, k.public_key, k.pepper_id, k.hmac, k.argon2_hash,
-           k.scopes, k.allowed_ips, k.allowed_origins, k.replaced_by IS NOT NULL AS replaced, k.revoked_at IS NOT NULL AS revoked,
+           k.scopes, k.allowed_ips, k.allowed_origins, k.replaced_by IS NOT NULL AS replaced,
+           k.revoked_at IS NOT NULL AS revoked,
            (extract(epoch FROM k.expires_at - clock_timestamp()) * 1000)::float8 AS expires_in_ms,
            a.status AS account_status, a.locale, a.live_publishing
       FROM signalpost.key_lookup l

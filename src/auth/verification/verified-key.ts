@@ -49,7 +49,9 @@ export function toVerifiedKey(row: StoredKey, readAtMs: number): VerifiedKey {
   };
 }
 
-/** @throws AppError `api_key_revoked`, `api_key_expired`, `account_suspended`, `ip_not_allowed`, `origin_not_allowed`. */
+/**
+ * @throws AppError `api_key_revoked`, `api_key_expired`, `account_suspended`, `ip_not_allowed`, `origin_not_allowed`.
+ */
 export function assertUsable(key: VerifiedKey, nowMs: number, ip: string, origin: string | undefined): void {
   if (key.revoked) throw new AppError('api_key_revoked');
   if (nowMs >= key.expiresAtMs) throw new AppError('api_key_expired');

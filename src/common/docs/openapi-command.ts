@@ -11,8 +11,8 @@ import { buildOpenApiDocument } from './openapi.js';
 export type OpenApiOutcome = 'written' | 'same' | 'differs';
 
 /**
- * Writes the document of `root`'s routes to `path`, or with `check` only tells whether the file holds it. Nothing of the
- * application is instantiated, so it needs neither database nor configuration.
+ * Writes the document of `root`'s routes to `path`, or with `check` only tells whether the file holds it. Nothing of
+ * the application is instantiated, so it needs neither database nor configuration.
  */
 export async function runOpenApi(root: Type | DynamicModule, path: string, check: boolean): Promise<OpenApiOutcome> {
   const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter({ trustProxy: [] }), {

@@ -13,9 +13,9 @@ declare module 'fastify' {
 }
 
 /**
- * One line and one observation for each request: when its answer has gone out or, where the client left before, as soon as
- * both are known, with the answer that it would have had. A flood is observed without lines. A stream of server-sent events
- * has no answer that it could miss: one that its reader ends is not recorded.
+ * One line and one observation for each request: when its answer has gone out or, where the client left before, as soon
+ * as both are known, with the answer that it would have had. A flood is observed without lines. A stream of server-sent
+ * events has no answer that it could miss: one that its reader ends is not recorded.
  */
 export function recordRequests(instance: FastifyInstance, logger: Logger, metrics: Metrics | null): void {
   const record = (request: FastifyRequest, reply: FastifyReply, clientLeft: boolean): void => {
@@ -57,8 +57,8 @@ export function recordRequests(instance: FastifyInstance, logger: Logger, metric
 }
 
 /**
- * Answers that are made and have not gone out, by connection, since only the connection tells of its end: an answer that
- * waits behind others hears nothing.
+ * Answers that are made and have not gone out, by connection, since only the connection tells of its end: an answer
+ * that waits behind others hears nothing.
  */
 class OutgoingAnswers {
   private readonly bySocket = new WeakMap<Socket, Map<FastifyRequest, FastifyReply>>();

@@ -76,7 +76,10 @@ export function createAdapter(config: Pick<AppConfig, 'trustProxy'>): HttpAdapte
   return new HttpAdapter(instance as never);
 }
 
-/** A connection on which nothing was ever asked (a browser's spare one, a probe) is not idle to Node, and would hold up the end. */
+/**
+ * A connection on which nothing was ever asked (a browser's spare one, a probe) is not idle to Node, and would hold up
+ * the end.
+ */
 function endSilentConnections(instance: FastifyInstance): void {
   const silent = new Set<Socket>();
   instance.server.on('connection', (socket) => {

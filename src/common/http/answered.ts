@@ -11,8 +11,8 @@ declare module 'fastify' {
 }
 
 /**
- * Tells of an answer once, when it is made; its status is set. Fastify's `onResponse` tells of answers that went out: it
- * never runs for a request whose client left before, though what was asked was done.
+ * Tells of an answer once, when it is made; its status is set. Fastify's `onResponse` tells of answers that went out:
+ * it never runs for a request whose client left before, though what was asked was done.
  */
 export function tellAnswered(request: FastifyRequest, reply: FastifyReply): void {
   for (const listener of request.server.answerListeners) listener(request, reply);

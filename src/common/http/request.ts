@@ -23,7 +23,10 @@ export function callerOf(request: FastifyRequest): LoggedCaller | undefined {
   return (request as { caller?: LoggedCaller }).caller;
 }
 
-/** The pattern that the request matched, such as `/v1/events/:id`; never the path, which may hold what must not be logged. */
+/**
+ * The pattern that the request matched, such as `/v1/events/:id`; never the path, which may hold what must not be
+ * logged.
+ */
 export function routeOf(request: FastifyRequest): string {
   return request.routeOptions?.url ?? 'unmatched';
 }

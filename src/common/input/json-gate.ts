@@ -51,7 +51,9 @@ export function parseJsonBody(bytes: Buffer, limits: JsonLimits = DEFAULT_JSON_L
   return value;
 }
 
-/** As `parseJsonBody`, but hands out what storing the value would break, for bodies whose items are refused one by one. */
+/**
+ * As `parseJsonBody`, but hands out what storing the value would break, for bodies whose items are refused one by one.
+ */
 export function readJson(bytes: Buffer, limits: JsonLimits): { value: unknown; errors: FieldError[] } {
   if (bytes.length === 0) throw new AppError('body_required');
   const text = decode(bytes);
@@ -84,7 +86,9 @@ interface Frame {
   index: number;
 }
 
-/** One pass over the tokens. On text that is not JSON it may find anything or nothing: `JSON.parse` has the last word. */
+/**
+ * One pass over the tokens. On text that is not JSON it may find anything or nothing: `JSON.parse` has the last word.
+ */
 class JsonWalk {
   private readonly frames: Frame[] = [];
   private readonly errors: FieldError[] = [];

@@ -1,7 +1,9 @@
 /** Half a surrogate pair: what text that is not UTF-8 reads as, so that every field refuses it instead of guessing. */
 const UNDECODABLE = '\ud800';
 
-/** The parameters of a query string; a name that stands there several times has a list. Names are data: no prototype. */
+/**
+ * The parameters of a query string; a name that stands there several times has a list. Names are data: no prototype.
+ */
 export function parseQueryString(text: string): Record<string, string | string[]> {
   const parameters = Object.create(null) as Record<string, string | string[]>;
   if (text === '') return parameters;

@@ -37,7 +37,9 @@ export function findBinaries(): Binaries {
   }
 }
 
-/** Packages of the registry hold no links; the install script that makes them is skipped where scripts are forbidden. */
+/**
+ * Packages of the registry hold no links; the install script that makes them is skipped where scripts are forbidden.
+ */
 function restoreLinks(folder: string): void {
   const list = join(folder, 'pg-symlinks.json');
   if (!existsSync(list)) return;

@@ -53,8 +53,8 @@ const KNOWN_TYPES: Statement = {
       OR split_part(known.type, '.', 1) || '.*' = ANY ($3::text[])`,
 };
 
-const CANDIDATES = `signalpost.recovery_candidates($1::uuid, $2::text, $3::uuid, $4::text[], $5::text, $6::uuid, $7::uuid,
-  $8::integer)`;
+const CANDIDATES = `signalpost.recovery_candidates($1::uuid, $2::text, $3::uuid, $4::text[], $5::text, $6::uuid,
+  $7::uuid, $8::integer)`;
 
 const COUNT: Statement = {
   name: 'recovery_queue.count',
@@ -76,7 +76,8 @@ const PLAN: Statement = {
       SELECT looked.* FROM looked WHERE looked.place <= $9::integer
     ), planned AS (
       INSERT INTO signalpost.pending_deliveries AS target (
-        account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, trigger, recovery_id, due_at)
+        account_id, mode, id, endpoint_id, endpoint_epoch, event_id, event_type, operation_id, trigger, recovery_id,
+        due_at)
       SELECT w.account_id, w.mode,
              ($10::text || '7' || lpad(to_hex((done.place - 1) % 4096), 3, '0')
                || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,

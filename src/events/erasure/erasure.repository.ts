@@ -38,7 +38,8 @@ const WRITE_EVENT: Statement = {
 // Index: primary key. `metadata` is compared as it is always written when empty.
 const WRITE_OPERATION: Statement = {
   name: 'erasure.write_operation',
-  text: `UPDATE signalpost.operations AS target SET customer = NULL, metadata = '{}', search = $4, cause_code = $5, cause_description = $6
+  text: `UPDATE signalpost.operations AS target
+    SET customer = NULL, metadata = '{}', search = $4, cause_code = $5, cause_description = $6
     WHERE target.account_id = $1 AND target.mode = $2 AND target.id = $3
       AND (target.customer IS NOT NULL OR target.metadata::text <> '{}' OR target.search <> $4
         OR target.cause_code IS DISTINCT FROM $5 OR target.cause_description IS DISTINCT FROM $6)

@@ -18,8 +18,9 @@ export class InboxErasure {
   ) {}
 
   /**
-   * How many were changed; `customer`, who is known of the operation, is covered in them. Before the ledger is locked, for a drain takes the inbox first too. What a drain is
-   * publishing meanwhile is waited for, and is then an event like any other.
+   * How many were changed; `customer`, who is known of the operation, is covered in them. Before the ledger is locked,
+   * for a drain takes the inbox first too. What a drain is publishing meanwhile is waited for, and is then an event
+   * like any other.
    */
   async erase(tenant: Tenant, operationId: string, customer: Customer | null, manager: EntityManager): Promise<number> {
     if ((await this.run(tenant, operationId, manager, { customer, writes: false })) === 0) return 0;

@@ -8,7 +8,10 @@ export interface AgeingLedger extends Tenant {
   readonly hasEmptyStats: boolean;
 }
 
-/** What is past the retention: events before `oldestEventId`, which no operation that began after `beganBefore` can have. */
+/**
+ * What is past the retention: events before `oldestEventId`, which no operation that began after `beganBefore` can
+ * have.
+ */
 export interface RetentionBounds {
   readonly oldestEventId: string;
   readonly beganBefore: Date;

@@ -17,7 +17,9 @@ export interface OperationStatsChange {
   amount: bigint;
 }
 
-/** How the operations of a flush move the sums: each leaves the row it was counted in and joins another, or the same. */
+/**
+ * How the operations of a flush move the sums: each leaves the row it was counted in and joins another, or the same.
+ */
 export function operationStatsChanges(operations: Iterable<PlannedOperation>): OperationStatsChange[] {
   const changes = new Map<string, OperationStatsChange>();
   for (const { ledger, before, state } of operations) {

@@ -17,7 +17,8 @@ const ofPeriods = (from: number): string => `
       WHERE s.account_id = $1 AND s.mode = $2 AND s.period = 'hour'
         AND s.starts_at >= $${from} AND s.starts_at < $${from + 1} AND s.count <> 0`;
 const ofOperations = (from: number): string => `
-      SELECT date_trunc($3, o.created_at, 'UTC'), o.kind, o.status, coalesce(o.currency, ''), count(*), coalesce(sum(o.amount), 0)
+      SELECT date_trunc($3, o.created_at, 'UTC'), o.kind, o.status, coalesce(o.currency, ''), count(*),
+             coalesce(sum(o.amount), 0)
       FROM signalpost.operations o
       WHERE o.account_id = $1 AND o.mode = $2 AND o.created_at >= $${from} AND o.created_at < $${from + 1}
       GROUP BY 1, 2, 3, 4`;

@@ -27,7 +27,8 @@ export interface StreamStart {
 
 /**
  * One reader's stream. It reads pages by itself until it has caught up, each when the reader has room for it, and lives
- * on the tail from then on. Where little of the past passes its filters, it reads by their indexes. The sequence has no gaps: an event that is not the next one sends it back to reading.
+ * on the tail from then on. Where little of the past passes its filters, it reads by their indexes. The sequence has no
+ * gaps: an event that is not the next one sends it back to reading.
  */
 export class EventStream implements Follower {
   readonly tenant: Tenant;

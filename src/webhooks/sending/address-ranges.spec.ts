@@ -1,6 +1,8 @@
 import { isForbiddenAddress, isInRanges, parseRanges } from './address-ranges.js';
 
-/** First and last address of each forbidden range; the neighbours just outside are allowed unless named as forbidden. */
+/**
+ * First and last address of each forbidden range; the neighbours just outside are allowed unless named as forbidden.
+ */
 const FORBIDDEN_IPV4: [cidr: string, first: string, last: string][] = [
   ['0/8', '0.0.0.0', '0.255.255.255'],
   ['10/8', '10.0.0.0', '10.255.255.255'],

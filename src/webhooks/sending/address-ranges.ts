@@ -11,7 +11,9 @@ export function parseRanges(cidrs: readonly string[]): AddressRange[] {
   return cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
 }
 
-/** IPv4 that no request may reach: private, shared, special-purpose, multicast, reserved, and a cloud's host service. */
+/**
+ * IPv4 that no request may reach: private, shared, special-purpose, multicast, reserved, and a cloud's host service.
+ */
 const FORBIDDEN_IPV4 = parseRanges([
   '0.0.0.0/8',
   '10.0.0.0/8',

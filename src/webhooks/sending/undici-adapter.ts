@@ -100,8 +100,8 @@ interface ReaderOptions {
 }
 
 /**
- * Reads one answer within its bounds. It resolves once, by whatever comes first: the end, the cap, the deadline, an abort
- * or an error; what undici still reports after that is dropped with the socket.
+ * Reads one answer within its bounds. It resolves once, by whatever comes first: the end, the cap, the deadline, an
+ * abort or an error; what undici still reports after that is dropped with the socket.
  */
 class AnswerReader implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | null = null;

@@ -28,8 +28,9 @@ const FIND_AGED: Statement = {
     FROM signalpost.webhook_secrets s
     JOIN signalpost.webhook_endpoints w ON w.account_id = s.account_id AND w.mode = s.mode AND w.id = s.endpoint_id
     CROSS JOIN LATERAL (
-      SELECT coalesce(least(s.expires_at, w.deleted_at) < $1::timestamptz - interval '${KEPT_AFTER_END_DAYS} days', false)
-        AS is_unneeded
+      SELECT coalesce(
+        least(s.expires_at, w.deleted_at) < $1::timestamptz - interval '${KEPT_AFTER_END_DAYS} days', false
+      ) AS is_unneeded
     ) AS aged
     WHERE (s.account_id, s.mode, s.endpoint_id, s.id) > ($2::uuid, $3::text, $4::uuid, $5::uuid)
       AND (aged.is_unneeded OR s.key_id <> $6)
