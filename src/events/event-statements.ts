@@ -66,23 +66,36 @@ export function deliveredStatement(
   });
 }
 
-/** So many hits of a word alone are judged at once, and of a month; with more, walking meets them soon. */
-export const MOST_HITS = { alone: 500, month: 2_000 } as const;
+/**
+ * So many hits are judged at once: few of a word that may have many more, for then they are gathered in vain; many of a
+ * word that seems rare beside other filters, by which most hits of every month have to be judged; and of a month. With
+ * more, walking meets them soon.
+ */
+export const MOST_HITS = { few: 500, many: 2_500, month: 2_000 } as const;
+
+/** How many months are asked at once: a whole one, or all of the range with so many hits at most. */
+export type WordsPart = WholeMonth | 'few' | 'many';
+
+export function mostHits(part: WordsPart): number {
+  return typeof part === 'string' ? MOST_HITS[part] : MOST_HITS.month;
+}
 
 /**
  * A page of the events that have the words asked for, and in each row, also where there is no event, how many have them
- * in the range; past `MOST_HITS` the page means nothing. Index: events_by_word, then the primary key. The tests of
+ * in the range; past `mostHits` the page means nothing. Index: events_by_word, then the primary key. The tests of
  * truth keep the planner, which cannot know how frequent a word is, from any other index; the question is hidden from
- * it, lest it plan each anew. `month`: the whole month that the range lies in; it is part of the text, so that the
- * planner knows it to be one partition. Null: the range is of many.
+ * it, lest it plan each anew. The month that the range lies in is part of the text, so that the planner knows it to be
+ * one partition.
  */
 export function wordsStatement(
   order: Order,
   remainder: 'columns' | 'columns and deliveries',
-  month: WholeMonth | null,
+  asked: WordsPart,
 ): ShapedStatement<EventValue> {
-  const bound = month === null ? hidden(`${MOST_HITS.alone + 1}`) : MOST_HITS.month + 1;
-  const part = month === null ? 'alone' : `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;
+  const month = typeof asked === 'string' ? null : asked;
+  const bound = month === null ? hidden(`${mostHits(asked) + 1}`) : mostHits(asked) + 1;
+  const part =
+    typeof asked === 'string' ? asked : `${asked.until === null ? 'since' : 'in'}.${asked.from.slice(0, 13)}`;
   return shapes.get(`events.words.${part}.${remainder}.${order}`, (p) => {
     const tail = `ORDER BY h.id ${order} LIMIT ${hidden(p('limit'))}`;
     const start = month === null ? '' : `AND e.id >= '${month.from}'`;

@@ -19,7 +19,7 @@ import {
   type Walked,
   wholeWalk,
 } from '../database/filtered-walk.js';
-import { nearestMonth, type WholeMonth, wholeMonth } from '../database/months.js';
+import { nearestMonth, wholeMonth } from '../database/months.js';
 import type { ShapedStatement } from '../database/shaped-statement.js';
 import { everyTerm, tellingFirst, type TermCount, termShares } from '../database/word-index.js';
 import { deliveryPartsOf } from './delivered-events.js';
@@ -155,19 +155,19 @@ export class EventsQueryRepository {
   private wordsScan({ filters, conditions, values, order }: Search): Scan<string, EventBody> {
     const { terms } = filters;
     const remainder = conditions.has('delivery') ? 'columns and deliveries' : 'columns';
+    const isFiltered = conditions.size > 1 || terms.length > 1;
     const nowMs = this.clock.now().getTime();
     let rarest: string | null = null;
     const ask = async (
       asked: readonly string[],
       range: KeyRange<string>,
-      month: WholeMonth | null,
+      part: statements.WordsPart,
       limit: number,
     ): Promise<EventBody[] | null> => {
       const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, asked);
-      const statement = statements.wordsStatement(order, remainder, month);
+      const statement = statements.wordsStatement(order, remainder, part);
       const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
-      const most = month === null ? statements.MOST_HITS.alone : statements.MOST_HITS.month;
-      return rows[0]!.hits > most ? null : rows.filter(({ id }) => id !== null);
+      return rows[0]!.hits > statements.mostHits(part) ? null : rows.filter(({ id }) => id !== null);
     };
     const askMonth = async (
       questions: readonly (readonly string[])[],
@@ -189,8 +189,9 @@ export class EventsQueryRepository {
           const counts = await this.rows<TermCount>(statements.sampleStatement(order), given);
           const shares = termShares(terms, counts, FIRST_ROUND);
           const telling = tellingFirst(terms, shares);
-          for (const term of telling) {
-            const rows = await ask([term], range, null, limit);
+          for (const [place, term] of telling.entries()) {
+            const areMany = isFiltered && place === 0 && !shares.has(term);
+            const rows = await ask([term], range, areMany ? 'many' : 'few', limit);
             if (rows !== null) return { rows, beyond: null };
           }
           rarest = telling.find((term) => !shares.has(term)) ?? null;

@@ -20,6 +20,7 @@ export class ReadRows {
   /** Places that word indexes gave at once, all before the first row was read. */
   gathered = 0;
   pages = 0;
+  statements = 0;
   readonly nodeTypes = new Set<string>();
   readonly indexConditions = new Set<string>();
   readonly filters = new Set<string>();
@@ -29,6 +30,7 @@ export class ReadRows {
   /** In place of the service's database. */
   get database(): Database {
     const rows = async ({ text }: Statement, values: unknown[]): Promise<unknown[]> => {
+      this.statements += 1;
       await this.runner.query(`PREPARE judged AS ${text}`);
       try {
         const given = values.length > 0 ? `(${values.map(literal).join(', ')})` : '';
