@@ -130,7 +130,7 @@ describe('what a disabling left unfinished', () => {
     await publishNew(service, key, operationEvent('collect.pending', 'col_later'));
     const ref = { accountId: decodeId('acct', account.id), mode: 'test', id: decodeId('we', endpoint.id) } as const;
     const disabling = service.app.get(EndpointDisabling, { strict: false });
-    await service.dataSource.transaction((manager) => disabling.disable(ref, 'gone', 'en', manager));
+    await service.dataSource.transaction((manager) => disabling.disable(ref, 'gone', manager));
     let told: PublishedEvent | undefined;
     await until(async () => {
       const query = { type: 'webhook_endpoint.disabled' };

@@ -273,9 +273,7 @@ describe('/v1/webhook-endpoints', () => {
     const { id } = await created();
     const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
     const disable = () =>
-      service.dataSource.transaction((manager) =>
-        service.app.get(EndpointDisabling).disable(ref, 'gone', 'en', manager),
-      );
+      service.dataSource.transaction((manager) => service.app.get(EndpointDisabling).disable(ref, 'gone', manager));
     expect((await Promise.all([disable(), disable()])).sort()).toEqual([false, true]);
     expect((await call('get', `/${id}`)).body).toMatchObject({ status: 'disabled', disabled_reason: 'gone' });
     const rows = await service.dataSource.query<object[]>(

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
-import { AccountDirectory } from '../accounts/account-directory.js';
 import { encodeId } from '../common/ids.js';
 import { Activity } from '../common/metrics/activity.js';
 import { Metrics } from '../common/metrics/metrics.js';
@@ -19,8 +18,8 @@ const LATENESS_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
- * What follows an attempt that took effect: counts, and one wide line: of failures always, of successes at `LOG_LEVEL`
- * debug; and the end of a dead endpoint.
+ * What follows an attempt: counts, and one wide line (of failures always, of successes at `LOG_LEVEL` debug), where it
+ * took effect; and the end of a dead endpoint.
  */
 @Injectable()
 export class AttemptObserver {
@@ -36,7 +35,6 @@ export class AttemptObserver {
   constructor(
     metrics: Metrics,
     private readonly database: Database,
-    private readonly accounts: AccountDirectory,
     private readonly disabling: EndpointDisabling,
     private readonly activity: Activity,
     config: AppConfig,
@@ -117,9 +115,8 @@ export class AttemptObserver {
   async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing', failingForMs?: number): Promise<void> {
     for (let attempt = 1; attempt <= DISABLE_ATTEMPTS; attempt++) {
       try {
-        const locale = (await this.accounts.find(accountId))?.locale ?? 'en';
         await this.database.transaction((manager) =>
-          this.disabling.disable({ accountId, mode, id }, reason, locale, manager, failingForMs),
+          this.disabling.disable({ accountId, mode, id }, reason, manager, failingForMs),
         );
         return;
       } catch (error) {

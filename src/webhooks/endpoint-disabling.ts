@@ -21,7 +21,8 @@ const DISABLE: Statement = {
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
       AND ($4 <> 'failing' OR failing_since <= now() - $5 * interval '1 millisecond')
-    RETURNING url, failing_since`,
+    RETURNING url, failing_since,
+      (SELECT a.locale FROM signalpost.accounts a WHERE a.id = target.account_id) AS locale`,
 };
 
 /**
@@ -33,13 +34,12 @@ const TAKE_MARKED: Statement = {
   text: `UPDATE signalpost.webhook_endpoints AS target
     SET dead_reason = NULL, dead_revision = NULL
     FROM (
-      SELECT w.account_id, w.mode, w.id, w.dead_reason, a.locale,
+      SELECT w.account_id, w.mode, w.id, w.dead_reason,
              w.dead_revision = w.revision AND w.status = 'enabled' AND w.deleted_at IS NULL AS is_current
       FROM signalpost.webhook_endpoints w
-      JOIN signalpost.accounts a ON a.id = w.account_id
       WHERE w.dead_reason IS NOT NULL
       LIMIT 1
-      FOR UPDATE OF w SKIP LOCKED
+      FOR UPDATE SKIP LOCKED
     ) AS marked
     WHERE target.account_id = marked.account_id AND target.mode = marked.mode AND target.id = marked.id
     RETURNING marked.*`,
@@ -50,13 +50,13 @@ interface MarkedRow {
   readonly mode: EndpointRef['mode'];
   readonly id: string;
   readonly dead_reason: 'gone' | 'failing';
-  readonly locale: Locale;
   readonly is_current: boolean;
 }
 
 interface DisabledRow {
   readonly url: string;
   readonly failing_since: Date | null;
+  readonly locale: Locale;
 }
 
 const PUBLISH: Statement = {
@@ -81,14 +81,12 @@ export class EndpointDisabling {
 
   /**
    * With its log and the event `webhook_endpoint.disabled`, all in the caller's transaction.
-   * @param locale the account's
    * @param failingForMs how long a run of failures must last to disable as `failing`; at least 24 hours
    * @returns false when it was disabled or deleted already, or has not been `failing` for long enough
    */
   async disable(
     ref: EndpointRef,
     reason: Exclude<DisabledReason, 'manual'>,
-    locale: Locale,
     manager: EntityManager,
     failingForMs = 0,
   ): Promise<boolean> {
@@ -106,7 +104,7 @@ export class EndpointDisabling {
     const input = JSON.stringify({ type: 'webhook_endpoint.disabled', data });
     await this.database.rows(PUBLISH, [accountId, mode, input], manager);
     await this.database.rows(NOTIFY_INBOX, [], manager);
-    const description = describeEndpoint(locale, { action: `disabled_${reason}`, url: row.url });
+    const description = describeEndpoint(row.locale, { action: `disabled_${reason}`, url: row.url });
     const log = { category: 'webhook', action: 'webhook_endpoint.disabled', status: 'failed', description } as const;
     await this.logs.write([{ ...log, accountId, mode, endpointId: id, metadata: { reason } }], manager);
     await this.repository.announce(ref, manager);
@@ -118,7 +116,7 @@ export class EndpointDisabling {
     const [row] = await this.database.rows<MarkedRow>(TAKE_MARKED, [], manager);
     if (!row) return false;
     const ref = { accountId: row.account_id, mode: row.mode, id: row.id };
-    if (row.is_current) await this.disable(ref, row.dead_reason, row.locale, manager);
+    if (row.is_current) await this.disable(ref, row.dead_reason, manager);
     return true;
   }
 }
