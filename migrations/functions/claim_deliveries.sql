@@ -16,7 +16,7 @@
 -- those that wait came (null: to the end), `due_in_ms` the time until the next of its deliveries is due (null: none),
 -- its `gen` as it was before its deliveries were read, so that what is added meanwhile shows as a change, its
 -- `rate_limit`, whether it is `failing`, and `open` false where its endpoint or account takes no deliveries now. A lane
--- without a row is another's; without a living lease that is every lane.
+-- without a row is not the caller's; without a living lease that is every lane.
 --
 -- Lock: acquired lanes, and followers with one before each, to the end of the call, all SKIP LOCKED: a claim waits for
 -- nobody. Index: primary keys, pending_deliveries_due and pending_deliveries_order. An ordered endpoint's delivery is

@@ -56,11 +56,6 @@ export class DeliveriesService {
     return toDeliveryResponse(row, tenant.mode);
   }
 
-  /** The time from which attempts are shown. */
-  attemptsFrom(): Date {
-    return new Date(retentionStartMs(this.clock.now(), this.config.attemptRetentionDays));
-  }
-
   private async read(
     tenant: Tenant,
     filters: DeliveryFilters,
@@ -72,5 +67,10 @@ export class DeliveriesService {
 
   private startMs(): number {
     return retentionStartMs(this.clock.now(), this.config.retentionDays);
+  }
+
+  /** The time from which attempts are shown. */
+  private attemptsFrom(): Date {
+    return new Date(retentionStartMs(this.clock.now(), this.config.attemptRetentionDays));
   }
 }

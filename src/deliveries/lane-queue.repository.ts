@@ -67,7 +67,7 @@ export interface LaneState {
 
 export interface Claim {
   readonly deliveries: readonly ClaimedDelivery[];
-  /** Of the lanes owned; one that was asked for and is missing is another's. */
+  /** Of the lanes owned; one that was asked for and is missing is not the claimer's. */
   readonly lanes: readonly LaneState[];
 }
 

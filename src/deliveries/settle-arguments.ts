@@ -6,9 +6,6 @@ import { logText } from '../logs/log-words.js';
 import type { LaneId } from './lane-signals.js';
 import { ENDPOINT_CHANGE, SETTLED_ENDPOINT, SETTLEMENT, SETTLEMENT_EVENT, SETTLEMENT_LOG } from './settle-types.js';
 
-export type DeliveryEnd = 'succeeded' | 'failed' | 'cancelled';
-export type EndReason = 'exhausted' | 'poison' | 'expired' | 'gone';
-
 /** What one attempt brought, as it is recorded. */
 export interface AttemptRecord {
   readonly startedAt: Date;
@@ -23,12 +20,17 @@ export interface AttemptRecord {
 
 export interface SettlementLog {
   readonly action: string;
-  readonly status: 'succeeded' | 'failed' | 'info';
+  readonly status: 'succeeded' | 'failed';
   readonly description: string;
   /** The operation of the delivery's event, and what it was called then: what the log is found by. */
   readonly operationId: string | null;
   readonly reference: string | null;
 }
+
+/** How an attempt can end its delivery; a success needs no reason. */
+type SettlementEnd =
+  | { readonly end: 'succeeded'; readonly reason: null }
+  | { readonly end: 'failed'; readonly reason: 'exhausted' | 'gone' };
 
 /** One attempt's outcome with the transition it makes: an end, or a wait until the next attempt. */
 export interface Settlement {
@@ -37,7 +39,7 @@ export interface Settlement {
   /** The attempt's number, from 1. */
   readonly number: number;
   readonly attempt: AttemptRecord;
-  readonly next: { readonly end: DeliveryEnd; readonly reason: EndReason | null } | { readonly waitMs: number };
+  readonly next: SettlementEnd | { readonly waitMs: number };
   /** The endpoint's run of failures begins here, unless it has begun (true), or ends here (false); null: neither. */
   readonly failingBegins: boolean | null;
   /** Why the endpoint may have to be disabled now; `failing` only if its failures began long enough ago. */

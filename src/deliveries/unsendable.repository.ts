@@ -71,8 +71,8 @@ export class UnsendableRepository {
   ) {}
 
   /**
-   * Those past the retention, of the `accounts` accounts behind this one, at most `limit` of each; their wait may be
-   * for an account suspended.
+   * Those past the retention, of the `accounts` accounts behind this one, suspended ones too: of each account and mode
+   * at most `limit` first ones, and as many that were sent again.
    */
   async findExpired(afterAccount: string, accounts: number, limit: number): Promise<DeliveryRef[]> {
     const values = [afterAccount, accounts, this.config.retentionDays, limit];

@@ -12,7 +12,7 @@ import { judgeAttempt } from './attempt-outcome.js';
 import type { Recipient } from './endpoint-cache.js';
 import { isPausing, type PacedAttempt, paceOutcome } from './endpoint-pace.js';
 import { laneKey, type Lane } from './lane.js';
-import { LaneBook } from './lane-book.js';
+import { type BookLimits, LaneBook } from './lane-book.js';
 import { parseRetryAfter } from './retry-schedule.js';
 import { LeaseLostError, Settler } from './settler.js';
 
@@ -38,10 +38,7 @@ export interface SessionPorts {
   after(delayMs: number, work: () => void): () => void;
 }
 
-export interface SessionLimits {
-  readonly concurrency: number;
-  readonly laneConcurrency: number;
-}
+export type SessionLimits = Omit<BookLimits, 'claimLanes'>;
 
 const CLAIM_LANES = 200;
 const RETRY_MS = 200;

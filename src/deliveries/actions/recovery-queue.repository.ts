@@ -117,7 +117,7 @@ export class RecoveryQueueRepository {
     return row!;
   }
 
-  /** Plans up to `most` deliveries and wakes their lane, of `recoveryId`; `timeMs` is the time in their ids. */
+  /** Plans up to `most` deliveries of the recovery and wakes their lane; `timeMs` is the time in their ids. */
   async plan(
     tenant: Tenant,
     range: RecoveryRange,

@@ -5,7 +5,7 @@ import { Database, type Statement } from '../../database/database.js';
 import { deliveriesOfWantedEvents } from '../delivery-rows.js';
 import type { LaneId } from '../lane-signals.js';
 
-/** An endpoint that may be sent to, held so that it is neither disabled nor deleted before this transaction ends. */
+/** An endpoint that is not deleted, held so that neither this nor `is_enabled` changes before the transaction ends. */
 export interface HeldEndpoint {
   readonly id: string;
   readonly url: string;

@@ -1,5 +1,6 @@
 import { EVENT_TYPE_PATTERN, MAX_EVENT_TYPE_LENGTH } from '../../common/event-type-names.js';
 import { BooleanField, EnumField, IntegerField, ObjectField, StringField } from '../../common/fields.js';
+import { SEND_ERROR_CODES } from '../../webhooks/sending/send-failure.js';
 import type { TestSendError, TestSendErrorCode } from './test-send-advice.js';
 
 export class TestSendRequest {
@@ -16,7 +17,7 @@ export class TestSendRequest {
 }
 
 const CODES: readonly TestSendErrorCode[] = [
-  ...(['policy', 'dns', 'connect', 'tls', 'timeout', 'reset', 'protocol', 'too_large_headers'] as const),
+  ...SEND_ERROR_CODES,
   ...(['status_1xx', 'status_3xx', 'status_4xx', 'status_5xx'] as const),
 ];
 

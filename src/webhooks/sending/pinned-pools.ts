@@ -34,10 +34,6 @@ export class PinnedPools {
     private readonly resolver: HostResolver,
   ) {}
 
-  get size(): number {
-    return this.entries.size;
-  }
-
   /** @param url already judged by `judgeUrl` */
   connectionsTo(url: URL, origin: string): OriginConnections {
     const nowMs = performance.now();

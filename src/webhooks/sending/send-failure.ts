@@ -1,5 +1,14 @@
-export type SendErrorCode =
-  'policy' | 'dns' | 'connect' | 'tls' | 'timeout' | 'reset' | 'protocol' | 'too_large_headers';
+export const SEND_ERROR_CODES = [
+  'policy',
+  'dns',
+  'connect',
+  'tls',
+  'timeout',
+  'reset',
+  'protocol',
+  'too_large_headers',
+] as const;
+export type SendErrorCode = (typeof SEND_ERROR_CODES)[number];
 
 /** What came of an answer: all of it, or what was read before a failure. */
 export interface Answer {

@@ -40,7 +40,7 @@ export interface SendResult {
 /** RFC 9110 ends here; a client is to take what is beyond it for a server's fault. */
 const LAST_STATUS = 599;
 
-/** Sends webhooks: vetted, pinned and bounded as the documentation of the sender's safety says. It never throws. */
+/** Sends webhooks to vetted and pinned addresses alone, within bounds of time and size. It never throws. */
 @Injectable()
 export class WebhookClient implements OnApplicationShutdown {
   private readonly pools: Record<Mode, PinnedPools>;
