@@ -79,8 +79,6 @@ DECLARE
   reach CONSTANT integer := 1000;
   -- As in fail_deliveries.sql.
   poison_crashes CONSTANT integer := 3;
-  claimed_lanes integer[];
-  claimed_ids uuid[];
   rechecked_tos uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(rooms)]);
   looked_at integer;
   free record;
@@ -224,68 +222,54 @@ BEGIN
     END LOOP;
   END LOOP;
 
-  SELECT array_agg(given.n ORDER BY given.n, q.due_at, q.id), array_agg(q.id ORDER BY given.n, q.due_at, q.id)
-  INTO claimed_lanes, claimed_ids
-  FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits, after_due_ats, after_ids) WITH ORDINALITY
-    AS given (account_id, mode, endpoint_id, room, rate_limit, after_due_at, after_id, n)
-  JOIN signalpost.lanes l
-    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-  JOIN signalpost.webhook_endpoints w
-    ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
-  JOIN signalpost.accounts a ON a.id = given.account_id
-  CROSS JOIN LATERAL (
-    SELECT p.id, p.due_at
-    FROM signalpost.pending_deliveries p
-    WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-      AND p.endpoint_epoch = w.epoch AND p.due_at <= now()
-      AND (p.due_at, p.id) > (
-        coalesce(given.after_due_at, '-infinity'), coalesce(given.after_id, '00000000-0000-0000-0000-000000000000'))
-      AND p.id NOT IN (SELECT unnest(in_flight))
-      AND (p.order_key IS NULL OR (
-        SELECT true FROM signalpost.pending_deliveries earlier
-        WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
-          AND earlier.order_key IS NOT NULL
-          AND (earlier.order_key, earlier.endpoint_epoch) >= (p.order_key, p.endpoint_epoch)
-          AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (p.order_key, p.endpoint_epoch, p.id)
-        ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
-        LIMIT 1
-      ) IS NULL)
-    ORDER BY p.due_at, p.id
-    LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
-  ) AS q
-  WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
-    AND a.status = 'active';
-
-  IF claimed_ids IS NOT NULL THEN
-    RETURN QUERY
-    SELECT c.lane, q.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, w.revision,
-           q.event_id, q.event_type, q.operation_id, q.attempt_count, q.first_attempt_at, e.body,
-           q.due_at, false, NULL::uuid
-    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
-    CROSS JOIN LATERAL (
-      SELECT * FROM signalpost.pending_deliveries p
-      WHERE p.account_id = lane_accounts[c.lane] AND p.mode = lane_modes[c.lane] AND p.id = c.id
-      OFFSET 0 -- Lest it be read whole where it was empty when it was analysed; as settle_deliveries.sql says.
-    ) AS q
-    -- Not by `q.endpoint_id`: naming it would open the index of due times to the look-up by id above.
+  RETURN QUERY
+  WITH claimed AS MATERIALIZED (
+    SELECT given.n::integer AS lane, given.account_id, given.mode, w.revision, q.*
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits, after_due_ats, after_ids) WITH ORDINALITY
+      AS given (account_id, mode, endpoint_id, room, rate_limit, after_due_at, after_id, n)
+    JOIN signalpost.lanes l
+      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
     JOIN signalpost.webhook_endpoints w
-      ON w.account_id = lane_accounts[c.lane] AND w.mode = lane_modes[c.lane] AND w.id = lane_endpoints[c.lane]
-    -- Past the retention its body may be gone with its month.
-    LEFT JOIN signalpost.events e
-      ON e.account_id = q.account_id AND e.mode = q.mode AND e.id = q.event_id AND q.event_id >= oldest_event
-      AND q.crash_count < poison_crashes;
-
-    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
-    SELECT dispatcher_token, batch_number, array_agg(q.account_id ORDER BY c.n), array_agg(q.mode ORDER BY c.n),
-           array_agg(q.id ORDER BY c.n), array_agg(q.attempt_count + 1 ORDER BY c.n)
-    FROM unnest(claimed_lanes, claimed_ids) WITH ORDINALITY AS c (lane, id, n)
+      ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+    JOIN signalpost.accounts a ON a.id = given.account_id
     CROSS JOIN LATERAL (
-      SELECT * FROM signalpost.pending_deliveries p
-      WHERE p.account_id = lane_accounts[c.lane] AND p.mode = lane_modes[c.lane] AND p.id = c.id
-      OFFSET 0
+      SELECT p.id, p.due_at, p.event_id, p.event_type, p.operation_id, p.attempt_count, p.first_attempt_at,
+             p.crash_count
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+        AND p.endpoint_epoch = w.epoch AND p.due_at <= now()
+        AND (p.due_at, p.id) > (
+          coalesce(given.after_due_at, '-infinity'), coalesce(given.after_id, '00000000-0000-0000-0000-000000000000'))
+        AND p.id NOT IN (SELECT unnest(in_flight))
+        AND (p.order_key IS NULL OR (
+          SELECT true FROM signalpost.pending_deliveries earlier
+          WHERE earlier.account_id = p.account_id AND earlier.mode = p.mode AND earlier.endpoint_id = p.endpoint_id
+            AND earlier.order_key IS NOT NULL
+            AND (earlier.order_key, earlier.endpoint_epoch) >= (p.order_key, p.endpoint_epoch)
+            AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (p.order_key, p.endpoint_epoch, p.id)
+          ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+          LIMIT 1
+        ) IS NULL)
+      ORDER BY p.due_at, p.id
+      LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
     ) AS q
-    HAVING count(*) > 0;
-  END IF;
+    WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
+      AND a.status = 'active'
+  ), recorded AS (
+    INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+    SELECT dispatcher_token, batch_number, array_agg(c.account_id), array_agg(c.mode), array_agg(c.id),
+           array_agg(c.attempt_count + 1)
+    FROM claimed c
+    HAVING count(*) > 0
+  )
+  SELECT c.lane, c.id, NULL::double precision, NULL::bigint, true, NULL::integer, NULL::boolean, c.revision,
+         c.event_id, c.event_type, c.operation_id, c.attempt_count, c.first_attempt_at, e.body,
+         c.due_at, false, NULL::uuid
+  FROM claimed c
+  -- Past the retention its body may be gone with its month.
+  LEFT JOIN signalpost.events e
+    ON e.account_id = c.account_id AND e.mode = c.mode AND e.id = c.event_id AND c.event_id >= oldest_event
+    AND c.crash_count < poison_crashes;
 
   RETURN QUERY
   SELECT given.n::integer, NULL::uuid,

@@ -18,6 +18,22 @@ describe('LaneBook', () => {
       expect(taken(book, 6)).toEqual(['a1:2', 'b1:2', 'a2:2']);
     });
 
+    it('bring a lane several deliveries where many may be in the air: fewer lanes in a claim are cheaper', () => {
+      book = newBook({ concurrency: 128, laneConcurrency: 16 });
+      book.wake([A1, A2, B1, lane('b', 'b2')], 0);
+      expect(taken(book, 6)).toEqual(['a1:4', 'b1:2']);
+      expect(taken(book, 6)).toEqual(['a2:4', 'b2:2']);
+    });
+
+    it('bring it fewer the more lanes wait, so that none waits for more than a round of twice the concurrency', () => {
+      book = newBook({ concurrency: 128, laneConcurrency: 16 });
+      book.wake(
+        Array.from({ length: 100 }, (_, n) => lane(`account${n}`, `endpoint${n}`)),
+        0,
+      );
+      expect(taken(book, 4)).toEqual(['endpoint0:2', 'endpoint1:2']);
+    });
+
     it('are kept by lanes whose claim did not happen', () => {
       book.wake([A1], 0);
       const { claims } = book.takeClaims(4, 0);

@@ -113,7 +113,9 @@ export class LaneBook {
     const claims: LaneClaim[] = [];
     const parking: Lane[] = [];
     let left = capacity;
-    const share = Math.max(1, Math.ceil(capacity / Math.max(1, this.turns.count(this.limits.claimLanes))));
+    const waiting = Math.max(1, this.turns.count(this.room.round));
+    const even = Math.ceil(capacity / Math.min(waiting, this.limits.claimLanes));
+    const share = Math.max(even, this.room.ofTurn(waiting));
     while (left > 0 && claims.length < this.limits.claimLanes) {
       const lane = this.turns.next();
       if (lane === null) break;

@@ -4,6 +4,11 @@ export const UNSETTLED_FACTOR = 4;
 /** Of the concurrency, so much may be kept for publishes under way. */
 const RESERVED_SHARE = 0.5;
 
+/** A round of all lanes that wait is to be no longer than so many times the concurrency. */
+const ROUND_FACTOR = 2;
+/** Of the concurrency, what a lane may get in one turn. */
+const TURN_SHARE = 1 / 32;
+
 /** How much of what a process may have in the air is taken, by what is there and by what may come any moment. */
 export class SendRoom {
   /** Claimed or handed over, and not settled. */
@@ -17,6 +22,19 @@ export class SendRoom {
 
   /** @param concurrency requests in the air */
   constructor(private readonly concurrency: number) {}
+
+  /** Deliveries. */
+  get round(): number {
+    return this.concurrency * ROUND_FACTOR;
+  }
+
+  /**
+   * How many deliveries a lane may get in its turn beside so many lanes that wait, even where others get none in the
+   * same claim: each lane in a claim, and in the settle of what it gave, has a cost of its own.
+   */
+  ofTurn(waiting: number): number {
+    return Math.floor(Math.min(this.concurrency * TURN_SHARE, this.round / waiting));
+  }
 
   /** For the next claim, when none is under way. */
   get toClaim(): number {
