@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Database, type Statement } from '../database/database.js';
+import { NOTIFY_LANES } from '../database/wake-up-notices.js';
 import type { AccountStatus, Locale } from './account.js';
 import { AccountEntity } from './account.entity.js';
 
@@ -63,12 +64,6 @@ const WAKE_LANES: Statement = {
     SET gen = target.gen + 1, wake_at = CASE WHEN target.owner IS NULL THEN now() ELSE target.wake_at END
     FROM locked
     WHERE target.account_id = $1 AND target.mode = locked.mode AND target.endpoint_id = locked.endpoint_id`,
-};
-
-// A statement of its own: heard when the transaction commits.
-const NOTIFY_LANES: Statement = {
-  name: 'accounts.notify_lanes',
-  text: `SELECT pg_notify('signalpost_lanes', '')`,
 };
 
 @Injectable()

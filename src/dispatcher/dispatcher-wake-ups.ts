@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
 import { isOwnNotice, PUBLISH_CHANNEL } from '../database/publish-notice.js';
+import { LANES_CHANNEL } from '../database/wake-up-notices.js';
 import { HandOffs, type HandOffSource } from '../deliveries/hand-offs.js';
 import { type LaneId, LaneSignals } from '../deliveries/lane-signals.js';
 import { ENDPOINT_CHANGES_CHANNEL } from '../webhooks/webhook-endpoints.repository.js';
@@ -29,7 +30,7 @@ export class DispatcherWakeUps {
       this.listener.on(PUBLISH_CHANNEL, (notice) => {
         if (!isOwnNotice(notice)) void onNotice();
       }),
-      this.listener.on('signalpost_lanes', () => void onNotice()),
+      this.listener.on(LANES_CHANNEL, () => void onNotice()),
       this.listener.on(ENDPOINT_CHANGES_CHANNEL, (payload) => onEndpointChange(JSON.parse(payload) as LaneId)),
     ];
   }

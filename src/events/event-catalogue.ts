@@ -5,11 +5,9 @@ import { OPERATION_EVENT_TYPES } from '../common/event-type-names.js';
 import { Listener } from '../database/listener.js';
 import { BUILT_IN_TYPES, type EventType } from './built-in-event-types.js';
 import { editDistance } from './edit-distance.js';
-import { EventTypesRepository, toEventType } from './event-types.repository.js';
+import { EVENT_TYPES_CHANNEL, EventTypesRepository, toEventType } from './event-types.repository.js';
 import { DataSchema } from './schemas/data-schema.js';
 
-/** Tells every process that the registered types changed; the payload says nothing. */
-export const EVENT_TYPES_CHANNEL = 'signalpost_event_types';
 const REFRESH_MS = 5_000;
 
 interface RegisteredSchema {

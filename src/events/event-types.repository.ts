@@ -12,6 +12,9 @@ export interface EventTypeRow {
   readonly created_at: Date;
 }
 
+/** Tells every process that the registered types changed; the payload says nothing. */
+export const EVENT_TYPES_CHANNEL = 'signalpost_event_types';
+
 /** What a registered type consists of besides its name and its age. */
 export type EventTypeFields = Omit<EventTypeRow, 'type' | 'created_at'>;
 
@@ -57,7 +60,7 @@ const COUNT_ENDPOINTS: Statement = {
 /** Told when the transaction commits. */
 const NOTIFY: Statement = {
   name: 'event_types.notify',
-  text: `SELECT pg_notify('signalpost_event_types', '')`,
+  text: `SELECT pg_notify('${EVENT_TYPES_CHANNEL}', '')`,
 };
 
 @Injectable()

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Listener } from '../database/listener.js';
+import { INBOX_CHANNEL } from '../database/wake-up-notices.js';
 import { LaneSignals } from '../deliveries/lane-signals.js';
 import type { InboxRun } from './inbox-drain.js';
 import { PublishNotices } from './publish-notices.js';
@@ -14,7 +15,7 @@ export class InboxWakeUps {
   ) {}
 
   onNotice(handler: () => void): void {
-    this.listener.on('signalpost_inbox', handler);
+    this.listener.on(INBOX_CHANNEL, handler);
   }
 
   /** After the commit. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { Database, type Statement } from '../database/database.js';
+import { NOTIFY_INBOX } from '../database/wake-up-notices.js';
 
 /** What a system event about a key carries. */
 export interface KeyEventData {
@@ -14,12 +15,6 @@ export interface KeyEventData {
 const PUBLISH: Statement = {
   name: 'keys.publish_system_event',
   text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
-};
-
-// A statement of its own: heard when the transaction commits.
-const NOTIFY_INBOX: Statement = {
-  name: 'keys.notify_inbox',
-  text: `SELECT pg_notify('signalpost_inbox', '')`,
 };
 
 // Held to commit, so that of two processes that refuse the same key one publishes.

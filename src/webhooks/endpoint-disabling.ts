@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Locale } from '../accounts/account.js';
 import { encodeId } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
+import { NOTIFY_INBOX } from '../database/wake-up-notices.js';
 import { describeEndpoint } from '../logs/descriptions.js';
 import { LogWriter } from '../logs/log-writer.js';
 import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
@@ -62,12 +63,6 @@ interface DisabledRow {
 const PUBLISH: Statement = {
   name: 'webhook_endpoints.publish_disabled',
   text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
-};
-
-// A statement of its own: heard when the transaction commits.
-const NOTIFY_INBOX: Statement = {
-  name: 'webhook_endpoints.notify_inbox',
-  text: `SELECT pg_notify('signalpost_inbox', '')`,
 };
 
 /** Disables endpoints on the service's own judgement: `gone` after a 410, `failing` after a day without a success. */

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import type { Page } from '../common/pagination.js';
 import { Database, type Statement } from '../database/database.js';
+import { NOTIFY_LANES } from '../database/wake-up-notices.js';
 import type { EndpointRef } from './webhook-endpoint.js';
 import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
@@ -59,12 +60,6 @@ const WAKE_LANE: Statement = {
   text: `UPDATE signalpost.lanes
     SET gen = gen + 1, wake_at = CASE WHEN owner IS NULL THEN least(wake_at, now()) ELSE wake_at END
     WHERE account_id = $1 AND mode = $2 AND endpoint_id = $3`,
-};
-
-// A statement of its own: heard when the transaction commits.
-const NOTIFY_LANES: Statement = {
-  name: 'webhook_endpoints.notify_lanes',
-  text: `SELECT pg_notify('signalpost_lanes', '')`,
 };
 
 const ANNOUNCE: Statement = {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../../auth/caller.js';
 import { Database, type Statement } from '../../database/database.js';
+import { NOTIFY_LANES } from '../../database/wake-up-notices.js';
 import { deliveriesOfWantedEvents } from '../delivery-rows.js';
 import type { LaneId } from '../lane-signals.js';
 
@@ -68,9 +69,6 @@ const WAKE: Statement = {
     WHERE target.account_id = $1 AND target.mode = $2 AND target.endpoint_id = locked.endpoint_id`,
 };
 
-// A statement of its own: heard when the transaction commits.
-const NOTIFY: Statement = { name: 'resends.notify', text: `SELECT pg_notify('signalpost_lanes', '')` };
-
 // Index: those of `deliveriesOfWantedEvents`.
 const FIND_LATEST: Statement = {
   name: 'resends.find_latest',
@@ -120,7 +118,7 @@ export class ResendsRepository {
     manager: EntityManager,
   ): Promise<readonly LaneId[]> {
     await this.database.rows(WAKE, [accountId, mode, endpointIds], manager);
-    await this.database.rows(NOTIFY, [], manager);
+    await this.database.rows(NOTIFY_LANES, [], manager);
     return endpointIds.map((id): LaneId => [accountId, mode, id]);
   }
 
