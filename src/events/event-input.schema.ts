@@ -27,7 +27,7 @@ export const PATTERN_ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** What `POST /v1/events` takes. Compiled once for validation and shown as it is in the OpenAPI document. */
-export const OPERATION_INPUT_SCHEMA: SchemaObject = {
+const OPERATION_INPUT_SCHEMA: SchemaObject = {
   type: 'object',
   additionalProperties: false,
   required: ['id'],

@@ -106,8 +106,8 @@ export class EventWriter {
 
   /**
    * Publishes within the caller's transaction, the certain way and a round trip longer: with the ledgers locked first,
-   * what is read stays true to the commit. Waking the lanes of the receipt
-   * and telling other processes, after the commit, are the caller's.
+   * what is read stays true to the commit. Waking the lanes of the receipt and telling other processes, after the
+   * commit, are the caller's.
    */
   async publishLocked(units: PublishUnit[], manager: EntityManager): Promise<WrittenPlan> {
     const request = snapshotRequest(units);

@@ -6,7 +6,7 @@ import { keptRequestId, logActorOf } from '../logs/log.js';
 import type { AcceptedEvent, Publisher } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
 import { parseEventInput, type EventInput } from './event-input.js';
-import type { IdempotentRequest, PublishOutcome, PublishResult } from './ingest-snapshot.js';
+import type { IdempotentRequest, PublishedEvent, PublishResult } from './ingest-snapshot.js';
 import { EventPublisher } from './publisher.js';
 
 /** What a publish request brings beside its events. */
@@ -40,16 +40,16 @@ export class EventsService {
   ) {}
 
   /** @throws AppError what refuses the event. */
-  async publishOne(input: unknown, request: PublishRequest): Promise<{ outcome: PublishOutcome; replayed: boolean }> {
+  async publishOne(input: unknown, request: PublishRequest): Promise<{ event: PublishedEvent; replayed: boolean }> {
     const shaped = parseEventInput(input);
     const item = this.acceptOrRefuse(shaped, targetOf(request.caller)!, request);
     // With a key the answer may be stored since a time when the event still stood.
     if (item instanceof AppError && request.idempotency === null) throw item;
     const unit = { isBatch: false, items: [item], idempotency: scopeOf(request) };
     const { outcomes, replayed } = await this.publisher.publish(unit);
-    const outcome = outcomes[0]!;
-    if (outcome.kind === 'refused') throw outcome.error;
-    return { outcome, replayed };
+    const event = outcomes[0]!;
+    if (event.kind === 'refused') throw event.error;
+    return { event, replayed };
   }
 
   /** Publishes the good events of a batch, in order; the others keep their own errors. */

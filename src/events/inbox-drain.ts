@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { Database } from '../database/database.js';
+import { isRefusedValue } from '../database/sql-errors.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { EventAcceptance } from './event-acceptance.js';
@@ -11,9 +12,7 @@ import { InboxRefusals, type RefusedRow } from './inbox-refusals.js';
 import { InboxRepository, type InboxEvent } from './inbox.repository.js';
 
 /** Each may have 256 KiB, and all of them are in memory at once. */
-export const EVENTS_A_RUN = 200;
-/** A value, a constraint or a limit of the database stood against it: it would again, whoever asks. */
-const DATA_SQLSTATES = /^(22|23|54)/;
+const EVENTS_A_RUN = 200;
 
 export interface InboxRun {
   readonly published: number;
@@ -66,7 +65,7 @@ export class InboxDrain {
         };
       });
     } catch (error) {
-      if (rows.length === 0 || !DATA_SQLSTATES.test(String((error as { code?: unknown }).code))) throw error;
+      if (rows.length === 0 || !isRefusedValue(error)) throw error;
       // One row must not hold up all that come behind it.
       return rows.length > 1 ? this.run(1) : this.refuse(rows[0]!, error);
     }

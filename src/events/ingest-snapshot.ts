@@ -23,10 +23,14 @@ export interface PublishUnit {
   readonly idempotency: IdempotentRequest | null;
 }
 
-/** What became of one event of a unit. `body` is the event's stored bytes. */
-export type PublishOutcome =
-  | { readonly kind: 'created' | 'repeated'; readonly body: string }
-  | { readonly kind: 'refused'; readonly error: AppError };
+export interface PublishedEvent {
+  readonly kind: 'created' | 'repeated';
+  /** The event's stored bytes. */
+  readonly body: string;
+}
+
+/** What became of one event of a unit. */
+export type PublishOutcome = PublishedEvent | { readonly kind: 'refused'; readonly error: AppError };
 
 export interface PublishResult {
   readonly outcomes: readonly PublishOutcome[];

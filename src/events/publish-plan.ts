@@ -15,7 +15,7 @@ import {
 import { applyReport, findConflict, type AppliedReport, type OperationState } from './operation-state.js';
 
 /** An ordinal within one millisecond of a ledger has 12 bits of an id; flushes stay far below. */
-export const MAX_EVENTS_PER_LEDGER = 4095;
+const MAX_EVENTS_PER_LEDGER = 4095;
 
 /** An event that will be written; its time and sequence are given under the ledger's lock. */
 export interface PlannedEvent {

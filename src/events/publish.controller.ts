@@ -60,13 +60,12 @@ export class PublishController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { outcome, replayed } = await this.events.publishOne(input, publishRequest(caller, request));
-    if (outcome.kind === 'refused') throw outcome.error;
+    const { event, replayed } = await this.events.publishOne(input, publishRequest(caller, request));
     if (replayed) void reply.header('idempotency-replayed', 'true');
     void reply
-      .code(outcome.kind === 'created' ? 201 : 200)
+      .code(event.kind === 'created' ? 201 : 200)
       .header('content-type', JSON_TYPE)
-      .send(outcome.body);
+      .send(event.body);
   }
 
   @Post('batch')

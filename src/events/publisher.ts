@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { tenantKey } from '../auth/caller.js';
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import { after, CommitTurns } from '../common/commit-turns.js';
 import { Activity } from '../common/metrics/activity.js';
@@ -171,7 +171,7 @@ function ledgersOf(unit: PublishUnit): string[] {
   return [...ledgers];
 }
 
-function storedEvents(plan: PublishPlan): { tenant: { accountId: string; mode: 'test' | 'live' }; eventId: string }[] {
+function storedEvents(plan: PublishPlan): { tenant: Tenant; eventId: string }[] {
   return plan.units.flatMap((unit) =>
     (unit?.outcomes ?? []).flatMap((outcome) => ('stored' in outcome ? [outcome.stored] : [])),
   );

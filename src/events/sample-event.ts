@@ -6,7 +6,7 @@ import { parseEventInput } from './event-input.js';
 import { applyReport } from './operation-state.js';
 
 /** A sample is no event of the ledger: no real one has this sequence. */
-export const SAMPLE_SEQUENCE = 0;
+const SAMPLE_SEQUENCE = 0;
 
 export interface SampleEvent {
   readonly id: string;

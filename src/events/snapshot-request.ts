@@ -1,7 +1,7 @@
+import { type Tenant, tenantKey } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
 import type { SnapshotRequest } from './ingest.repository.js';
 import { objectKey, type IdempotentRequest, type PublishUnit } from './ingest-snapshot.js';
-import { type Tenant, tenantKey } from '../auth/caller.js';
 
 /** What the units of a flush could meet, each thing once. */
 export function snapshotRequest(units: readonly PublishUnit[]): SnapshotRequest {

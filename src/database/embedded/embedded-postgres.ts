@@ -27,7 +27,7 @@ export interface EmbeddedDatabase {
   release(): Promise<void>;
 }
 
-export const EMBEDDED_DATABASE = 'signalpost';
+const EMBEDDED_DATABASE = 'signalpost';
 const ANSWER_TIMEOUT_MS = 30_000;
 /** Where data and programs go when root's server user cannot reach the clone, for instance below /root. */
 const REACHABLE_FOLDER = '/var/lib/signalpost';

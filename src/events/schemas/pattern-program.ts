@@ -1,5 +1,5 @@
 /** Characters of a pattern; a longer one is better said by several keywords. */
-export const MAX_PATTERN_LENGTH = 200;
+const MAX_PATTERN_LENGTH = 200;
 /** Steps of a pattern with its counted repeats written out, so `[a-z]{1,255}` has room. */
 const MAX_STEPS = 512;
 /** Parts visited while repeats are written out: also bounds those that have no step, such as `((){999}){999}`. */

@@ -5,7 +5,7 @@ import { LinearPattern } from './linear-pattern.js';
 import { PatternError } from './pattern-program.js';
 
 /** Bytes of a schema as JSON. */
-export const MAX_SCHEMA_BYTES = 32 * 1024;
+const MAX_SCHEMA_BYTES = 32 * 1024;
 const MAX_DEPTH = 16;
 /** Schemas inside one another, each counted as often as it is referred to: how much work one value can make. */
 const MAX_SUBSCHEMAS = 500;

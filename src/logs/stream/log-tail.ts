@@ -119,7 +119,7 @@ export class LogTail implements OnApplicationShutdown {
 }
 
 /** A read of several pages has seen what its first page could see: later pages go on within that. */
-export function nextPosition(position: LogPosition, { logs, isComplete, horizon }: LogPageRead): LogPosition {
+function nextPosition(position: LogPosition, { logs, isComplete, horizon }: LogPageRead): LogPosition {
   const first = position.first ?? horizon;
   if (!isComplete) return { ...position, after: logs.at(-1)!.row.id, upTo: first.seen, first };
   return { seen: first.seen, after: first.after, upTo: null, first: null };
