@@ -20,7 +20,9 @@ export interface PlannedLedger {
   readonly count: number;
 }
 
-/** Room that a dispatcher keeps in its lanes for one publish, which tells it once, in one of three ways, how it ended. */
+/**
+ * Room that a dispatcher keeps in its lanes for one publish, which tells it once, in one of three ways, how it ended.
+ */
 export interface HandOffOffer {
   /** Of the dispatcher's lease: only lanes that it owns take anything. */
   readonly token: string;
