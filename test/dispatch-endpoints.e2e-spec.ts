@@ -255,12 +255,18 @@ describe('endpoints and what is owed to them', () => {
     try {
       await rows('UPDATE signalpost.pending_deliveries SET due_at = now() WHERE id = $1', [decodeId('del', failed.id)]);
       await runner.startTransaction();
-      await runner.query('LOCK TABLE signalpost.claimed_batches IN SHARE MODE');
+      // Who records a batch, behind its look at the queue, waits for whoever writes one under the same number.
+      await runner.query(
+        `INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
+         VALUES ($1, 999999, '{}', '{}', '{}', '{}')`,
+        [owner],
+      );
       const wanted = { lane, room: 10, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
       const claiming = sending.service.app.get(LaneQueueRepository).claim(owner, 999_999, [wanted], []);
       await until(async () => {
         const held = await rows(
-          `SELECT FROM pg_locks WHERE relation = 'signalpost.claimed_batches'::regclass AND NOT granted`,
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%claim_deliveries(%'
+             AND pid <> pg_backend_pid() AND wait_event = 'transactionid'`,
         );
         return held.length > 0;
       });

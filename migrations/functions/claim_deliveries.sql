@@ -222,6 +222,7 @@ BEGIN
     END LOOP;
   END LOOP;
 
+  -- What is recorded is what is answered, for both see what was read once; the record is written though nobody reads it.
   RETURN QUERY
   WITH claimed AS MATERIALIZED (
     SELECT given.n::integer AS lane, given.account_id, given.mode, w.revision, q.*

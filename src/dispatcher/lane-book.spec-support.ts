@@ -10,8 +10,9 @@ export const B1 = lane('b', 'b1');
 
 export const SUCCEEDED: PacedAttempt = { outcome: 'succeeded', sentAtMs: 0, pauseMs: null };
 
-export const newBook = (limits: { concurrency?: number; laneConcurrency?: number } = {}): LaneBook =>
-  new LaneBook({ concurrency: 12, laneConcurrency: 4, claimLanes: 10, ...limits });
+export const newBook = (
+  limits: { concurrency?: number; laneConcurrency?: number; claimLanes?: number } = {},
+): LaneBook => new LaneBook({ concurrency: 12, laneConcurrency: 4, claimLanes: 10, ...limits });
 
 export const state = (id: LaneId, more: Partial<LaneState> = {}): LaneState => ({
   lane: id,

@@ -1,6 +1,18 @@
 import { FAILURES_TO_OPEN, FIRST_OPEN_MS, type PacedAttempt } from './endpoint-pace.js';
 import type { LaneBook } from './lane-book.js';
-import { A1, A2, B1, claim, finish, lane, newBook, state, SUCCEEDED, taken } from './lane-book.spec-support.js';
+import {
+  A1,
+  A2,
+  B1,
+  claim,
+  delivery,
+  finish,
+  lane,
+  newBook,
+  state,
+  SUCCEEDED,
+  taken,
+} from './lane-book.spec-support.js';
 
 describe('LaneBook', () => {
   let book: LaneBook;
@@ -18,20 +30,51 @@ describe('LaneBook', () => {
       expect(taken(book, 6)).toEqual(['a1:2', 'b1:2', 'a2:2']);
     });
 
-    it('bring a lane several deliveries where many may be in the air: fewer lanes in a claim are cheaper', () => {
-      book = newBook({ concurrency: 128, laneConcurrency: 16 });
-      book.wake([A1, A2, B1, lane('b', 'b2')], 0);
-      expect(taken(book, 6)).toEqual(['a1:4', 'b1:2']);
-      expect(taken(book, 6)).toEqual(['a2:4', 'b2:2']);
-    });
+    describe('of lanes with long queues', () => {
+      const lanes = (count: number) => Array.from({ length: count }, (_, n) => lane(`account${n}`, `endpoint${n}`));
+      const claimFull = (room: number): number[] => {
+        const { claims } = book.takeClaims(room, 0);
+        const deliveries = claims.flatMap(({ lane: id, room: count }) =>
+          Array.from({ length: count }, () => delivery(id, String(++claimed))),
+        );
+        book.apply(claims, { deliveries, lanes: claims.map(({ lane: id }) => state(id)) }, 0);
+        deliveries.forEach(({ lane: id, id: name }) => finish(book, id, name));
+        return claims.map(({ room: count }) => count);
+      };
+      let claimed = 0;
+      beforeEach(() => (book = newBook({ concurrency: 256, laneConcurrency: 64, claimLanes: 200 })));
 
-    it('bring it fewer the more lanes wait, so that none waits for more than a round of twice the concurrency', () => {
-      book = newBook({ concurrency: 128, laneConcurrency: 16 });
-      book.wake(
-        Array.from({ length: 100 }, (_, n) => lane(`account${n}`, `endpoint${n}`)),
-        0,
-      );
-      expect(taken(book, 4)).toEqual(['endpoint0:2', 'endpoint1:2']);
+      it('double while their claims bring as much as they may, so that a claim has fewer lanes', () => {
+        book.wake(lanes(64), 0);
+        const rounds = [claimFull(64), claimFull(64), claimFull(64), claimFull(64)];
+        expect(rounds.map((rooms) => [rooms.length, rooms[0]])).toEqual([
+          [64, 1],
+          [32, 2],
+          [32, 2],
+          [16, 4],
+        ]);
+      });
+
+      it('stay an even share for the lanes that have brought no more than one', () => {
+        book.wake(lanes(64), 0);
+        const { claims } = book.takeClaims(64, 0);
+        book.apply(claims, { deliveries: [], lanes: claims.map(({ lane: id }) => state(id)) }, 0);
+        book.wake(lanes(64), 0);
+        expect(claimFull(64)).toHaveLength(64);
+      });
+
+      it('come to an end', () => {
+        book.wake(lanes(64), 0);
+        for (let n = 0; n < 10; n++) claimFull(64);
+        expect(Math.max(...claimFull(64))).toBe(8); // 1/32 of the concurrency, and 1/8 of the claim.
+        expect(Math.max(...claimFull(32))).toBe(4);
+      });
+
+      it('are shorter the more lanes wait', () => {
+        book.wake(lanes(256), 0);
+        for (let n = 0; n < 40; n++) claimFull(256);
+        expect(claimFull(256)).toEqual(Array.from({ length: 128 }, () => 2));
+      });
     });
 
     it('are kept by lanes whose claim did not happen', () => {

@@ -113,9 +113,8 @@ export class LaneBook {
     const claims: LaneClaim[] = [];
     const parking: Lane[] = [];
     let left = capacity;
-    const waiting = Math.max(1, this.turns.count(this.room.round));
-    const even = Math.ceil(capacity / Math.min(waiting, this.limits.claimLanes));
-    const share = Math.max(even, this.room.ofTurn(waiting));
+    const evenShare = Math.ceil(capacity / Math.max(1, this.turns.count(this.limits.claimLanes)));
+    const longTurn = this.room.longTurn(capacity, (most) => this.turns.count(most));
     while (left > 0 && claims.length < this.limits.claimLanes) {
       const lane = this.turns.next();
       if (lane === null) break;
@@ -123,6 +122,7 @@ export class LaneBook {
         parking.push(lane);
         continue;
       }
+      const share = Math.max(evenShare, Math.min(longTurn, lane.broughtInFull * 2));
       const room = Math.min(this.roomOf(lane, nowMs), left, share);
       // It is held, or the end of a request or a settle gives it its turn again. A free lane is taken even so, lest it
       // be found ready again and again.
@@ -283,6 +283,7 @@ export class LaneBook {
     const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
     this.advance(lane, wanted, last, isWholeRead);
     if (!isWholeRead || lane.recheckWaiting) lane.isHungry = true;
+    lane.broughtInFull = count < wanted.room ? 0 : Math.max(lane.broughtInFull, count);
     // A wake-up that came while the claim was under way has made it hungry, too.
     this.queueTurn(lane);
   }

@@ -15,6 +15,8 @@ export interface Lane {
   isParking: boolean;
   /** There may be due deliveries that are not claimed; without it an ended request asks for no claim. */
   isHungry: boolean;
+  /** The most that one claim brought of it, each as much as it might since the last that brought less; else 0. */
+  broughtInFull: number;
   /** One operation's deliveries go one after another, so each end may let another go. */
   isOrdered: boolean;
   /** The generation that the last look at its head saw. */
@@ -63,6 +65,7 @@ export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
     isClaiming: false,
     isParking: false,
     isHungry: true,
+    broughtInFull: 0,
     isOrdered: false,
     gen: null,
     position: null,

@@ -4,10 +4,10 @@ export const UNSETTLED_FACTOR = 4;
 /** Of the concurrency, so much may be kept for publishes under way. */
 const RESERVED_SHARE = 0.5;
 
-/** A round of all lanes that wait is to be no longer than so many times the concurrency. */
-const ROUND_FACTOR = 2;
-/** Of the concurrency, what a lane may get in one turn. */
-const TURN_SHARE = 1 / 32;
+/** What a long turn is at most: of the concurrency, of what a claim may bring, and together with those of all others. */
+const LONG_TURN_OF_CONCURRENCY = 1 / 32;
+const LONG_TURN_OF_CLAIM = 1 / 8;
+const LONG_ROUND_OF_CONCURRENCY = 2;
 
 /** How much of what a process may have in the air is taken, by what is there and by what may come any moment. */
 export class SendRoom {
@@ -23,17 +23,17 @@ export class SendRoom {
   /** @param concurrency requests in the air */
   constructor(private readonly concurrency: number) {}
 
-  /** Deliveries. */
-  get round(): number {
-    return this.concurrency * ROUND_FACTOR;
-  }
-
   /**
-   * How many deliveries a lane may get in its turn beside so many lanes that wait, even where others get none in the
-   * same claim: each lane in a claim, and in the settle of what it gave, has a cost of its own.
+   * How many deliveries a lane with a long queue gets in its turn where an even share is less. Each lane in a claim, and
+   * in the settle of what it gave, has a cost of its own; so some lanes get several, and the others their turn later.
+   *
+   * @param countWaiting the lanes that wait for their turn, counted no further than its argument
    */
-  ofTurn(waiting: number): number {
-    return Math.floor(Math.min(this.concurrency * TURN_SHARE, this.round / waiting));
+  longTurn(capacity: number, countWaiting: (most: number) => number): number {
+    const round = this.concurrency * LONG_ROUND_OF_CONCURRENCY;
+    const mostBeside = round / Math.max(1, countWaiting(round));
+    const most = Math.min(this.concurrency * LONG_TURN_OF_CONCURRENCY, capacity * LONG_TURN_OF_CLAIM, mostBeside);
+    return Math.floor(most);
   }
 
   /** For the next claim, when none is under way. */

@@ -9,7 +9,7 @@ const NOTIFY: Statement = { name: 'publish_notify', text: `SELECT pg_notify('${P
 
 /**
  * Tells all processes, this one too, to which accounts it has published, after the commit and in a transaction of its
- * own, one at a time. Within the publish a NOTIFY would hold a lock of the whole database from before its commit is
+ * own, one at a time. Within the publish a NOTIFY would hold a lock of the whole server from before its commit is
  * made durable until after, so that all processes together had one commit at a time. What could not be told goes with
  * the next notice; until then, and for good when this process dies, others find it by their polls.
  */
