@@ -4,11 +4,14 @@ import { firstUuidAt, newUuid } from '../src/common/ids.js';
 import type { Database, Statement } from '../src/database/database.js';
 import { monthPartition } from '../src/database/partitions.js';
 import type { EventFilters } from '../src/events/event-filters.js';
+import { MANY_HITS } from '../src/events/event-statements.js';
 import { EventsQueryRepository } from '../src/events/events-query.repository.js';
 import { type OperationFilters, OperationsRepository } from '../src/events/operations.repository.js';
 import { ReadRows } from './support/read-rows.js';
 import { ReadingApp } from './support/reading-app.js';
 
+/** Part of each month, from its beginning, that has none of the words of many hits: more than a sample. */
+const WITHOUT_MANY = 400;
 /** More than the first two rounds of a walk look at. */
 const A_MONTH = 4_000;
 const MONTHS = 3;
@@ -33,8 +36,7 @@ const NO_OPERATION_FILTERS = {
  * alone would read 3,000, and look at as many to find its end.
  */
 const MOST_ROWS_OF_EVENTS = 3_200;
-const EVENTS: readonly Partial<EventFilters>[] = [
-  { terms: ['zuleika'] },
+const FILTERED_EVENTS: readonly Partial<EventFilters>[] = [
   { terms: ['zuleika', 'inv'] },
   { terms: ['zuleika'], types: ['payment.succeeded'] },
   { terms: ['zuleika'], references: ['SHARED'] },
@@ -83,9 +85,14 @@ describe('a search for a word that only older months have', () => {
     const made = `SELECT n, id, to_timestamp(ms / 1000.0) AS at, 'op-' || $3::integer || '-' || n AS operation_id,
         CASE WHEN n % 2 = 0 THEN 'succeeded' ELSE 'failed' END AS status,
         CASE WHEN n % 5 = 0 THEN 'SHARED' ELSE 'INV-' || n END AS reference,
-        ' inv ' || n || CASE WHEN n % 13 = 3 AND $3 > 1 THEN ' zuleika' WHEN n % 13 = 4 THEN ' never' ELSE ' first' END AS search
+        ' inv ' || n || CASE WHEN n % 13 = 3 AND $3 > 1 THEN ' zuleika' WHEN n % 13 = 4 THEN ' never' ELSE ' first' END || many AS search
       FROM generate_series(1, $4::integer) AS n CROSS JOIN LATERAL (SELECT $2::bigint + n * 500000 AS ms) AS t
       CROSS JOIN LATERAL (SELECT (lpad(to_hex(ms), 12, '0') || '70018' || lpad(to_hex(n), 15, '0'))::uuid AS id) AS i
+      CROSS JOIN LATERAL (SELECT $3 > 1 AND n > ${WITHOUT_MANY} AS has_many) AS m
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN has_many AND (n % 8 IN (0, 2, 4) OR n % 60 = 1) THEN ' harbour' ELSE '' END
+          || CASE WHEN has_many AND n % 3 > 0 THEN ' anchor' ELSE '' END AS many
+      ) AS w
       WHERE $1::uuid IS NOT NULL`;
     const given = [accountId, Date.UTC(year, month, 2), back, A_MONTH];
     await runner.query(
@@ -105,7 +112,7 @@ describe('a search for a word that only older months have', () => {
 
   const eventsOf = (read: ReadRows) => new EventsQueryRepository(read.database, new Clock());
 
-  it.each(EVENTS)('among events by %j goes from month to month', async (filters) => {
+  async function expectFewRowsOfEvents(filters: Partial<EventFilters>): Promise<void> {
     for (const plans of PLANS) {
       await runner.query(`SET plan_cache_mode = ${plans}`);
       const read = new ReadRows(runner);
@@ -113,7 +120,11 @@ describe('a search for a word that only older months have', () => {
       expect(found).toHaveLength(21);
       expect(read.count).toBeLessThan(MOST_ROWS_OF_EVENTS);
     }
-  });
+  }
+
+  it('among events by the word alone goes from month to month', () => expectFewRowsOfEvents({ terms: ['zuleika'] }));
+
+  it.each(FILTERED_EVENTS)('among events by %j judges all hits at once', expectFewRowsOfEvents);
 
   it('among events by filters that few hits pass asks all months at once', async () => {
     for (const plans of PLANS) {
@@ -159,26 +170,28 @@ describe('a search for a word that only older months have', () => {
     return rows.map(({ id }) => id);
   };
 
-  /** All pages of a list, down and up again. */
+  /** All pages of a list, down and up again: from `oldest` on, or from the last one found. */
   async function everyPage(
     list: (page: {
       limit: number;
       after: string | null;
       before: string | null;
     }) => Promise<readonly { readonly id: string }[]>,
+    oldest: string | null = null,
   ): Promise<{ down: string[]; up: string[] }> {
     const limit = 90;
     const [down, up]: [string[], string[]] = [[], []];
     for (const ids of [down, up]) {
       for (let hasMore = true, place: string | null = null; hasMore;) {
-        const page = ids === down ? { after: place, before: null } : { after: null, before: place ?? down.at(-1)! };
+        const page =
+          ids === down ? { after: place, before: null } : { after: null, before: place ?? oldest ?? down.at(-1)! };
         const rows = await list({ limit, ...page });
         hasMore = rows.length > limit;
         ids.push(...rows.slice(0, limit).map(({ id }) => id));
         place = ids.at(-1)!;
       }
     }
-    return { down, up: [down.at(-1)!, ...up].reverse() };
+    return { down, up: (oldest === null ? [down.at(-1)!, ...up] : up).reverse() };
   }
 
   it.each([
@@ -193,6 +206,26 @@ describe('a search for a word that only older months have', () => {
     expect(down).toEqual(ids);
     expect(up).toEqual(ids);
   });
+
+  it.each([
+    ['harbour', { types: ['payment.failed'] }, `search LIKE '% harbour%' AND type = 'payment.failed'`],
+    ['harbour', { terms: ['harbour', 'never'] }, `search LIKE '% harbour%' AND search LIKE '% never%'`],
+    // Has too many hits in a month, too.
+    ['anchor', { terms: ['anchor', 'never'] }, `search LIKE '% anchor%' AND search LIKE '% never%'`],
+  ])(
+    'finds every event by %s, of too many hits to judge at once, beside %j, in order, down and up',
+    async (word, filters, condition) => {
+      const repository = new EventsQueryRepository(database, new Clock());
+      const wanted = { ...NO_EVENT_FILTERS, terms: [word], ...filters };
+      const oldest = (await idsOf('events', 'true')).at(-1)!;
+      const { down, up } = await everyPage((page) => repository.list(tenant, wanted, page), oldest);
+      const ids = await idsOf('events', condition);
+      expect((await idsOf('events', `search LIKE '% ${word}%'`)).length).toBeGreaterThan(MANY_HITS.mostHits);
+      expect(ids.length).toBeGreaterThan(100);
+      expect(down).toEqual(ids);
+      expect(up).toEqual(ids);
+    },
+  );
 
   it.each([
     [{ terms: ['zuleika'] }, `search LIKE '% zuleika%'`],

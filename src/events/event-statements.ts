@@ -66,18 +66,24 @@ export function deliveredStatement(
   });
 }
 
-/**
- * So many hits are judged at once: few of a word that may have many more, for then they are gathered in vain; many of a
- * word that seems rare beside other filters, by which most hits of every month have to be judged; and of a month. With
- * more, walking meets them soon.
- */
-export const MOST_HITS = { few: 500, many: 2_500, month: 2_000 } as const;
+/** How the hits of words are gathered: of one month or of the whole range, up to a number past which it is in vain. */
+export interface Gathering {
+  /** Part of the statement's name. */
+  readonly name: string;
+  /** Null: the whole range. */
+  readonly month: WholeMonth | null;
+  readonly mostHits: number;
+}
 
-/** How many months are asked at once: a whole one, or all of the range with so many hits at most. */
-export type WordsPart = WholeMonth | 'few' | 'many';
+/** Few, for the word may have many more, and then they were gathered in vain. */
+export const FEW_HITS: Gathering = { name: 'few', month: null, mostHits: 500 };
+/** Many, of a word that seems rare beside other filters, by which most hits of every month have to be judged anyway. */
+export const MANY_HITS: Gathering = { name: 'many', month: null, mostHits: 2_500 };
 
-export function mostHits(part: WordsPart): number {
-  return typeof part === 'string' ? MOST_HITS[part] : MOST_HITS.month;
+/** Those of one month. With more of them the word is so frequent that walking soon meets them. */
+export function hitsOfMonth(month: WholeMonth): Gathering {
+  const name = `${month.until === null ? 'since' : 'in'}.${month.from.slice(0, 13)}`;
+  return { name, month, mostHits: 2_000 };
 }
 
 /**
@@ -90,13 +96,10 @@ export function mostHits(part: WordsPart): number {
 export function wordsStatement(
   order: Order,
   remainder: 'columns' | 'columns and deliveries',
-  asked: WordsPart,
+  { name, month, mostHits }: Gathering,
 ): ShapedStatement<EventValue> {
-  const month = typeof asked === 'string' ? null : asked;
-  const bound = month === null ? hidden(`${mostHits(asked) + 1}`) : mostHits(asked) + 1;
-  const part =
-    typeof asked === 'string' ? asked : `${asked.until === null ? 'since' : 'in'}.${asked.from.slice(0, 13)}`;
-  return shapes.get(`events.words.${part}.${remainder}.${order}`, (p) => {
+  const bound = month === null ? hidden(`${mostHits + 1}`) : mostHits + 1;
+  return shapes.get(`events.words.${name}.${remainder}.${order}`, (p) => {
     const tail = `ORDER BY h.id ${order} LIMIT ${hidden(p('limit'))}`;
     const start = month === null ? '' : `AND e.id >= '${month.from}'`;
     const inMonth = (month?.until ?? null) === null ? start : `${start} AND e.id < '${month!.until}'`;

@@ -161,13 +161,13 @@ export class EventsQueryRepository {
     const ask = async (
       asked: readonly string[],
       range: KeyRange<string>,
-      part: statements.WordsPart,
+      gathering: statements.Gathering,
       limit: number,
     ): Promise<EventBody[] | null> => {
       const question = everyTerm({ accountId: String(values.accountId), mode: String(values.mode) }, asked);
-      const statement = statements.wordsStatement(order, remainder, part);
+      const statement = statements.wordsStatement(order, remainder, gathering);
       const rows = await this.rows<EventBody & { hits: number }>(statement, { ...values, ...range, question, limit });
-      return rows[0]!.hits > statements.mostHits(part) ? null : rows.filter(({ id }) => id !== null);
+      return rows[0]!.hits > gathering.mostHits ? null : rows.filter(({ id }) => id !== null);
     };
     const askMonth = async (
       questions: readonly (readonly string[])[],
@@ -177,7 +177,7 @@ export class EventsQueryRepository {
       const near = nearestMonth(range, order === 'ASC', nowMs);
       const beyond = order === 'DESC' ? { ...range, until: near.from } : { ...range, from: near.until };
       for (const asked of questions) {
-        const rows = await ask(asked, near, wholeMonth(near, nowMs), limit);
+        const rows = await ask(asked, near, statements.hitsOfMonth(wholeMonth(near, nowMs)), limit);
         if (rows !== null) return { rows, beyond: beyond.from < beyond.until ? beyond : null };
       }
       return null;
@@ -191,7 +191,7 @@ export class EventsQueryRepository {
           const telling = tellingFirst(terms, shares);
           for (const [place, term] of telling.entries()) {
             const areMany = isFiltered && place === 0 && !shares.has(term);
-            const rows = await ask([term], range, areMany ? 'many' : 'few', limit);
+            const rows = await ask([term], range, areMany ? statements.MANY_HITS : statements.FEW_HITS, limit);
             if (rows !== null) return { rows, beyond: null };
           }
           rarest = telling.find((term) => !shares.has(term)) ?? null;
