@@ -2,20 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/caller.js';
 import { Database, type Statement } from '../database/database.js';
-import { NOTIFY_INBOX } from '../database/wake-up-notices.js';
+import { publishSystemEvent } from '../database/system-events.js';
 
 /** What a system event about a key carries. */
 export interface KeyEventData {
   readonly key_id: string;
   readonly [name: string]: unknown;
 }
-
-// The inbox hands its rows to the ordinary ingest, so the event takes its place in the account's sequence without this
-// transaction holding the ledger.
-const PUBLISH: Statement = {
-  name: 'keys.publish_system_event',
-  text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
-};
 
 // Held to commit, so that of two processes that refuse the same key one publishes.
 const LOCK_EXPOSURE: Statement = {
@@ -47,9 +40,8 @@ const WAS_PUBLISHED: Statement = {
 export class SystemEventsRepository {
   constructor(private readonly database: Database) {}
 
-  async publish({ accountId, mode }: Tenant, type: string, data: KeyEventData, manager: EntityManager): Promise<void> {
-    await this.database.rows(PUBLISH, [accountId, mode, JSON.stringify({ type, data })], manager);
-    await this.database.rows(NOTIFY_INBOX, [], manager);
+  publish(tenant: Tenant, type: string, data: KeyEventData, manager: EntityManager): Promise<void> {
+    return publishSystemEvent(this.database, tenant, { type, data }, manager);
   }
 
   /** Publishes unless the same was said of the key within the last hour, by any process. */

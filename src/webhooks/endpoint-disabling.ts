@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Locale } from '../accounts/account.js';
 import { encodeId } from '../common/ids.js';
 import { Database, type Statement } from '../database/database.js';
-import { NOTIFY_INBOX } from '../database/wake-up-notices.js';
+import { publishSystemEvent } from '../database/system-events.js';
 import { describeEndpoint } from '../logs/descriptions.js';
 import { LogWriter } from '../logs/log-writer.js';
 import type { DisabledReason, EndpointRef } from './webhook-endpoint.js';
@@ -60,11 +60,6 @@ interface DisabledRow {
   readonly locale: Locale;
 }
 
-const PUBLISH: Statement = {
-  name: 'webhook_endpoints.publish_disabled',
-  text: `INSERT INTO signalpost.event_inbox (account_id, mode, source, input) VALUES ($1, $2, 'system', $3)`,
-};
-
 /** Disables endpoints on the service's own judgement: `gone` after a 410, `failing` after a day without a success. */
 @Injectable()
 export class EndpointDisabling {
@@ -96,9 +91,7 @@ export class EndpointDisabling {
       failing_since: row.failing_since?.toISOString() ?? null,
       unfinished: await this.repository.countJustSkipped(ref, manager),
     };
-    const input = JSON.stringify({ type: 'webhook_endpoint.disabled', data });
-    await this.database.rows(PUBLISH, [accountId, mode, input], manager);
-    await this.database.rows(NOTIFY_INBOX, [], manager);
+    await publishSystemEvent(this.database, ref, { type: 'webhook_endpoint.disabled', data }, manager);
     const description = describeEndpoint(row.locale, { action: `disabled_${reason}`, url: row.url });
     const log = { category: 'webhook', action: 'webhook_endpoint.disabled', status: 'failed', description } as const;
     await this.logs.write([{ ...log, accountId, mode, endpointId: id, metadata: { reason } }], manager);

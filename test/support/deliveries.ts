@@ -1,4 +1,5 @@
 import { decodeId } from '../../src/common/ids.js';
+import { NOTIFY_LANES } from '../../src/database/wake-up-notices.js';
 import { Service, type ServiceOptions, until } from './service.js';
 
 export interface ShownDelivery {
@@ -89,5 +90,5 @@ export async function makeDue(service: Service, deliveryId: string): Promise<voi
      WHERE lane.account_id = due.account_id AND lane.mode = due.mode AND lane.endpoint_id = due.endpoint_id`,
     [decodeId('del', deliveryId)],
   );
-  await service.dataSource.query(`SELECT pg_notify('signalpost_lanes', '')`);
+  await service.dataSource.query(NOTIFY_LANES.text);
 }
