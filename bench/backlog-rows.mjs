@@ -1,5 +1,5 @@
-// A backlog as publishing would have left it, made inside PostgreSQL: events of one account, and a delivery of each that is
-// due to each of some endpoints.
+// A backlog as publishing would have left it, made inside PostgreSQL: events of one account, and a delivery of each
+// that is due to each of some endpoints.
 
 const CHUNK_EVENTS = 50_000;
 

@@ -1,5 +1,5 @@
-// A million deliveries that wait for a receiver which is away: what they cost the process and each claim, and how fast they
-// go out when it is back.
+// A million deliveries that wait for a receiver which is away: what they cost the process and each claim, and how fast
+// they go out when it is back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBacklog } from './backlog-rows.mjs';
 import { QueueLoop } from './queue-loop.mjs';

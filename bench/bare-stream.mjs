@@ -1,4 +1,5 @@
-// The limit of streaming: a bare HTTP server that writes the same bytes to all its readers, without a key or a database.
+// The limit of streaming: a bare HTTP server that writes the same bytes to all its readers, without a key or a
+// database.
 import { createServer } from 'node:http';
 
 const readers = new Set();

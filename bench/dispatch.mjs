@@ -1,5 +1,5 @@
-// Deliveries a second from publishing to settled: one process of the service, with driver, receiver and PostgreSQL on the
-// same cores; beside the machine's limits, taken in turn with it.
+// Deliveries a second from publishing to settled: one process of the service, with driver, receiver and PostgreSQL on
+// the same cores; beside the machine's limits, taken in turn with it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QueueLoop } from './queue-loop.mjs';
 import { figure, hasRoundsLeft, monotonicMs, perSecond } from './statistics.mjs';

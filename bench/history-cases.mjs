@@ -1,5 +1,5 @@
-// What is asked of a history, by group: `[list, filter, place]`. `@` in a filter is the account's second endpoint; the place
-// `deep` begins three months before the oldest end. history-data.mjs says what is in it.
+// What is asked of a history, by group: `[list, filter, place]`. `@` in a filter is the account's second endpoint; the
+// place `deep` begins three months before the oldest end. history-data.mjs says what is in it.
 import { DAYS } from './history-data.mjs';
 
 const ago = (days) => new Date(Date.now() - days * 86_400_000).toISOString();

@@ -1,5 +1,5 @@
-// A long history as the ingest would have left it: events over thirteen months in the order of their ids, a log for each,
-// an operation for each two, and deliveries. The first of five accounts has 60 % of everything.
+// A long history as the ingest would have left it: events over thirteen months in the order of their ids, a log for
+// each, an operation for each two, and deliveries. The first of five accounts has 60 % of everything.
 
 export const DAYS = 390;
 const DAY_MS = 86_400_000;

@@ -1,5 +1,6 @@
-// Lists, filters, search, timeline, claim and ingest over a short and a long history, asked in turn: what each costs for the
-// account with 60 % of it, and how much more over the long one. `BENCH_PLANS=1` shows the plans of the filters of events.
+// Lists, filters, search, timeline, claim and ingest over a short and a long history, asked in turn: what each costs
+// for the account with 60 % of it, and how much more over the long one. `BENCH_PLANS=1` shows the plans of the filters
+// of events.
 import pg from 'pg';
 import { GROUPS } from './history-cases.mjs';
 import { DAYS, loadHistory, makeMonths } from './history-data.mjs';

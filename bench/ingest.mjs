@@ -1,5 +1,5 @@
-// Publishes a second, one by one and in batches, each committed before its answer; beside a bare Fastify + INSERT of the
-// same bytes on the same server, taken in turn.
+// Publishes a second, one by one and in batches, each committed before its answer; beside a bare Fastify + INSERT of
+// the same bytes on the same server, taken in turn.
 import { settled } from './dispatch.mjs';
 import { figure, hasRoundsLeft, perSecond } from './statistics.mjs';
 import { client, makeAccounts, publish, publishRequests } from './workload.mjs';

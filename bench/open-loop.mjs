@@ -17,8 +17,8 @@ async function sleepUntil(dueMs) {
 }
 
 /**
- * Calls `send(n)` `perSecond` times a second for `seconds`; `send` resolves with the id under which its receiver knows it.
- * Resolves with `Map(id → when it was due)` when all are answered.
+ * Calls `send(n)` `perSecond` times a second for `seconds`; `send` resolves with the id under which its receiver knows
+ * it. Resolves with `Map(id → when it was due)` when all are answered.
  */
 export async function sendOpenLoop(perSecond, seconds, send) {
   const dueTimes = new Map();

@@ -1,5 +1,5 @@
-// The guard of `npm run bench -- --quick`: ratios to limits of the same run beside those committed. Only a ratio that is
-// certain and below half of its committed one fails; a machine that is too busy to tell cannot fail a change.
+// The guard of `npm run bench -- --quick`: ratios to limits of the same run beside those committed. Only a ratio that
+// is certain and below half of its committed one fails; a machine that is too busy to tell cannot fail a change.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { doubt } from './statistics.mjs';
 

@@ -1,5 +1,6 @@
-// What a bench runs on: a PostgreSQL of its own (fsync on), the built service, receivers and drivers in processes of their
-// own. Whatever is started is told to the runner (scripts/bench.mjs), which removes what a bench that died left behind.
+// What a bench runs on: a PostgreSQL of its own (fsync on), the built service, receivers and drivers in processes of
+// their own. Whatever is started is told to the runner (scripts/bench.mjs), which removes what a bench that died left
+// behind.
 import { fork, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -43,7 +44,9 @@ export class Rig {
     })());
   }
 
-  /** Starts PostgreSQL with `settings` beside those that the service's own server has; only the first call starts it. */
+  /**
+   * Starts PostgreSQL with `settings` beside those that the service's own server has; only the first call starts it.
+   */
   async startDatabase(settings = {}) {
     const { embeddedDatabase } = await import('../dist/src/database/embedded/embedded-postgres.js');
     this.#embedded = await embeddedDatabase(this.folder, {

@@ -1,5 +1,5 @@
-// One bench in a process of its own: `node bench/run.mjs <name> <size> <options as JSON>`, started by scripts/bench.mjs,
-// which is told what was started and what was measured.
+// One bench in a process of its own: `node bench/run.mjs <name> <size> <options as JSON>`, started by
+// scripts/bench.mjs, which is told what was started and what was measured.
 import { Logger } from '@nestjs/common';
 import { describeMachine, troubleWithMachine } from './machine.mjs';
 import { Rig } from './rig.mjs';

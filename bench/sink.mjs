@@ -1,6 +1,6 @@
-// A receiver in a process of its own. By the path's first part: /hook answers 200, /down answers 503 until it is told to
-// come back, /hole takes the request and never answers, /silent answers 200. Counts what /hook and /down answered with 200, and on request
-// keeps when each `webhook-id` came first, by the machine's monotonic clock.
+// A receiver in a process of its own. By the path's first part: /hook answers 200, /down answers 503 until it is told
+// to come back, /hole takes the request and never answers, /silent answers 200. Counts what /hook and /down answered
+// with 200, and on request keeps when each `webhook-id` came first, by the machine's monotonic clock.
 import { createServer } from 'node:http';
 import { monotonicMs } from './statistics.mjs';
 

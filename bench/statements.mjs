@@ -1,4 +1,5 @@
-// SQL statements per event and per delivery, as PostgreSQL counts them: a function counts as the one statement that called it.
+// SQL statements per event and per delivery, as PostgreSQL counts them: a function counts as the one statement that
+// called it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { settled } from './dispatch.mjs';
 import { figure } from './statistics.mjs';

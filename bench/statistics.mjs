@@ -32,9 +32,9 @@ export function spread(values) {
 
 /**
  * One row of a bench's table.
- * `rounds`: what was measured, one value a round. `limit`: `{name, rounds}`, the machine's own limit in the same rounds.
- * `aims`: `{of: 'value' | 'ratio', atLeast | atMost}`. `isTimed: false` for counts and sizes, which a busy machine does
- * not change. `guarded`: the ratio is one of the committed ones.
+ * `rounds`: what was measured, one value a round. `limit`: `{name, rounds}`, the machine's own limit in the same
+ * rounds. `aims`: `{of: 'value' | 'ratio', atLeast | atMost}`. `isTimed: false` for counts and sizes, which a busy
+ * machine does not change. `guarded`: the ratio is one of the committed ones.
  */
 export function figure({ name, unit, rounds, limit = null, aims = [], digits = 0, isTimed = true, guarded = false }) {
   const ratios = limit === null ? null : rounds.map((value, round) => value / limit.rounds[round]);

@@ -41,7 +41,10 @@ export function client(origin, connections) {
   };
 }
 
-/** `count` new accounts, each with `fanOut` endpoints that lead to the sink: `[{id, key, liveKey, endpoints}]`, in test mode. */
+/**
+ * `count` new accounts, each with `fanOut` endpoints that lead to the sink: `[{id, key, liveKey, endpoints}]`, in test
+ * mode.
+ */
 export async function makeAccounts(service, count, fanOut, sinkPort, settings = {}) {
   const api = client(service.origin, 1);
   const accounts = [];

@@ -16,7 +16,9 @@ interface RunningBench {
   readonly pids: ReadonlyMap<string, number>;
 }
 
-/** A process that has ended and that nobody has asked about, as happens in a container without an init, is no process. */
+/**
+ * A process that has ended and that nobody has asked about, as happens in a container without an init, is no process.
+ */
 function isAlive(pid: number): boolean {
   if (!isRunning(pid)) return false;
   try {

@@ -159,7 +159,8 @@ describe('what a claim costs', () => {
       [lane[2]],
     );
     expect(row!.due).toBe(1);
-    await rows('VACUUM signalpost.pending_deliveries'); // As autovacuum does; what is asked for is the cost of those that wait.
+    // As autovacuum does; what is asked for is the cost of those that wait.
+    await rows('VACUUM signalpost.pending_deliveries');
     const behind = await measure(lane, {});
     expect(behind.ids).toHaveLength(1);
     expect(behind.pages).toBeLessThan(alone.pages * 1.5 + 40);

@@ -233,7 +233,8 @@ describe('those who lock deliveries beside one another', () => {
       };
       const wanted = { lane, room: 9, recheckWaiting: false, recheckAfter: null, rateLimit: null, after: null };
       await claim(lane, 1, { room: 0 });
-      // As long as the one before it: a due time is rounded to the millisecond, so `now()` may still be ahead at the claim.
+      // As long as the one before it: a due time is rounded to the millisecond, so `now()` may still be ahead at the
+      // claim.
       await rows(
         `UPDATE signalpost.pending_deliveries
          SET due_at = (SELECT due_at FROM signalpost.pending_deliveries WHERE id = $2) WHERE id = $1`,

@@ -10,7 +10,10 @@ import { Service, until } from './support/service.js';
 describe('a claim whose answer is lost', () => {
   let network: DatabaseProxy;
   let service: Service;
-  /** Reaches the database without the network between. It publishes, too: the dispatcher has to claim, as nothing is handed over to it. */
+  /**
+   * Reaches the database without the network between. It publishes, too: the dispatcher has to claim, as nothing is
+   * handed over to it.
+   */
   let observer: Service;
   let receiver: Receiver;
   let key: string;

@@ -46,7 +46,10 @@ function upToTenYears(part: number): number {
 const PLANS = ['force_custom_plan', 'force_generic_plan'];
 /** Newest first, and oldest first. */
 const PLACES = [{}, { before: newUuid(0) }];
-/** What happened about the time asked for, of each lateness, and what is found, each twice: where a step ends, and the page. */
+/**
+ * What happened about the time asked for, of each lateness, and what is found, each twice: where a step ends, and the
+ * page.
+ */
 const MOST_ROWS = 300;
 /** A look into each month for each class of lateness, twice; fewer than there are events. */
 const MOST_PAGES = 1_000;

@@ -107,7 +107,10 @@ describe.each(['en', 'fr'] as const)(
       const { status_code: status, duration_ms: durationMs } = attempts[number - 1]!;
       return `${status} ${told.after} ${showDuration(locale, durationMs)}`;
     };
-    /** The logs of the endpoint since it was made, oldest first; in French with ordinary spaces for those that do not break. */
+    /**
+     * The logs of the endpoint since it was made, oldest first; in French with ordinary spaces for those that do not
+     * break.
+     */
     const logs = async (): Promise<ShownLog[]> =>
       (await readAll<ShownLog>(service, `/v1/logs?endpoint_id=${endpointId}`, key))
         .filter(({ action }) => action !== 'webhook_endpoint.created')

@@ -47,7 +47,9 @@ describe('a client that leaves before its answer', () => {
     return `${lines.join('\r\n')}\r\n\r\n${text.slice(0, bodyBytes)}`;
   }
 
-  /** Sends requests on one connection, which `leave` ends before any is answered; what they began goes on afterwards. */
+  /**
+   * Sends requests on one connection, which `leave` ends before any is answered; what they began goes on afterwards.
+   */
   async function abandon(
     sent: readonly (readonly [requestId: string, Sent])[],
     leave: (socket: Socket) => unknown,

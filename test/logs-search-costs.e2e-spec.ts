@@ -160,7 +160,10 @@ describe('a search of logs that goes wrong', () => {
     await service.stop();
   });
 
-  /** Of every hundred, twenty are about webhooks, half of the others pending; each word but `inv` and `payment` is in part of them. */
+  /**
+   * Of every hundred, twenty are about webhooks, half of the others pending; each word but `inv` and `payment` is in
+   * part of them.
+   */
   async function insert(
     accountId: string,
     count: number,

@@ -51,8 +51,8 @@ describe('a database that falls silent without a word', () => {
       await client.connect();
       const now = performance.now.bind(performance);
       try {
-        // The time that PostgreSQL itself takes: longer than between two looks of the watch, the next of which sees the hour
-        // gone and no answer yet.
+        // The time that PostgreSQL itself takes: longer than between two looks of the watch, the next of which sees the
+        // hour gone and no answer yet.
         const busy = client.query('SELECT pg_sleep(1.5)');
         jest.spyOn(performance, 'now').mockImplementation(() => now() + HOUR_MS);
         await expect(busy).resolves.toMatchObject({ rowCount: 1 });

@@ -15,7 +15,9 @@ export async function servePage(host) {
   };
 }
 
-/** What a script of the page gets when it asks `url`: status and body, or the error when the browser shows it nothing. */
+/**
+ * What a script of the page gets when it asks `url`: status and body, or the error when the browser shows it nothing.
+ */
 export function askFromPage(page, url, { method = 'GET', headers = {}, body } = {}) {
   return page.evaluate(
     async ([url, init]) => {

@@ -46,8 +46,9 @@ export function judge(evidence) {
 }
 
 /**
- * Blames what was sent again after a 2xx without an excuse. `orphaned`: ids of deliveries, each as often as nobody could
- * settle it any more under the lease under which it was claimed; `lostAnswers`: by id, how many answers to it were lost.
+ * Blames what was sent again after a 2xx without an excuse. `orphaned`: ids of deliveries, each as often as nobody
+ * could settle it any more under the lease under which it was claimed; `lostAnswers`: by id, how many answers to it
+ * were lost.
  */
 export function judgeRepeats(repeated, { orphaned, lostAnswers }) {
   return repeated.flatMap(({ deliveryId, duplicates }) => {

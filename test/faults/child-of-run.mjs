@@ -1,5 +1,5 @@
-// Preloaded (`--import`) into every process of the service that a run starts. It ends with its driver, however that ends;
-// and with CLOCK_OFFSET_MS its wall clock is wrong, as of a machine without time synchronisation. Durations
+// Preloaded (`--import`) into every process of the service that a run starts. It ends with its driver, however that
+// ends; and with CLOCK_OFFSET_MS its wall clock is wrong, as of a machine without time synchronisation. Durations
 // (`performance.now`, timers) stay right, as they do there.
 process.on('disconnect', () => process.exit(1));
 

@@ -12,7 +12,9 @@ export const FOLDER_PREFIX = 'signalpost-faults-';
 const ROLES = ['all', 'all', 'dispatcher', 'api'];
 const START_MS = 120_000;
 
-/** Four processes of the service on one PostgreSQL, each over a link of its own, and the receivers behind another one. */
+/**
+ * Four processes of the service on one PostgreSQL, each over a link of its own, and the receivers behind another one.
+ */
 export class Cluster {
   processes = [];
   databaseLinks = [];

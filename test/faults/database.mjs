@@ -33,8 +33,8 @@ const RECORD_ENDS = `
   FOR EACH ROW EXECUTE FUNCTION fault_tests.record_end()`;
 const ORPHANED = `SELECT token, id, number FROM fault_tests.orphaned WHERE account_id = ANY ($1::uuid[])`;
 /**
- * What is due on the lanes of a process and waits for no earlier one of its operation, in the air or not; and until when
- * the process's lease keeps others from it.
+ * What is due on the lanes of a process and waits for no earlier one of its operation, in the air or not; and until
+ * when the process's lease keeps others from it.
  */
 const DUE_OF = `
   SELECT p.event_id, p.endpoint_id, d.lease_until

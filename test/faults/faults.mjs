@@ -32,8 +32,8 @@ export class Faults {
   }
 
   /**
-   * Kills a process and begins another in its place, while others are there to take over; `ownersShare`: how often it is
-   * one that has something to lose.
+   * Kills a process and begins another in its place, while others are there to take over; `ownersShare`: how often it
+   * is one that has something to lose.
    */
   async killAny(ownersShare = USUAL_OWNERS_SHARE) {
     const owners = await this.#cluster.database.owners();

@@ -14,8 +14,8 @@ const ROUND_MS = 8 * MINUTE_MS;
 const INTERRUPTED = 130;
 
 /**
- * Plays the scenarios, each once, or round and round for `minutes`; prints the table. Resolves with whether every promise
- * was kept, with nothing left behind.
+ * Plays the scenarios, each once, or round and round for `minutes`; prints the table. Resolves with whether every
+ * promise was kept, with nothing left behind.
  */
 export async function runFaults({ names, seed, minutes }) {
   await removeAbandoned(FOLDER_PREFIX);

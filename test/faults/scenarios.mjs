@@ -10,7 +10,10 @@ const USUAL = {
   ],
   load: { publishers: 12, pauseMs: 250, operations: 12 },
 };
-/** Few operations with much to say, over many ordered endpoints: 32 publishers, 16 requests in the air for each endpoint. */
+/**
+ * Few operations with much to say, over many ordered endpoints: 32 publishers, 16 requests in the air for each
+ * endpoint.
+ */
 const ORDERED = {
   accounts: 2,
   endpoints: Array.from({ length: 4 }, () => ({ eventTypes: ALL_TYPES, isOrdered: true })),

@@ -14,7 +14,9 @@ export class Takeovers {
     }
   }
 
-  /** `receipts`: `{eventId, endpointId, arrivedAtMs}`. What arrives before the lease ran out was sent by the dead one. */
+  /**
+   * `receipts`: `{eventId, endpointId, arrivedAtMs}`. What arrives before the lease ran out was sent by the dead one.
+   */
   measureMs(receipts) {
     const measured = [];
     for (const { eventId, endpointId, arrivedAtMs } of receipts) {

@@ -12,7 +12,9 @@ interface Link {
   answer: Buffer | null;
 }
 
-/** A network between the service and its database, which can fall silent, be cut, or lose the answers to one statement. */
+/**
+ * A network between the service and its database, which can fall silent, be cut, or lose the answers to one statement.
+ */
 export class DatabaseProxy {
   /** The database by way of this network. */
   readonly url: string;
@@ -47,7 +49,9 @@ export class DatabaseProxy {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  /** Swallows everything on the connections that there are, which stay open; also on those that come until it is mended. */
+  /**
+   * Swallows everything on the connections that there are, which stay open; also on those that come until it is mended.
+   */
   fallSilent({ alsoToNew = false } = {}): void {
     this.isSilent = alsoToNew;
     for (const link of this.links) link.isSilent = true;

@@ -27,8 +27,9 @@ import { Receiver } from './receiver.js';
 import type { CallOptions, MadeAccount, Method, Service } from './service.js';
 
 /**
- * A process of the service and, for each test, a new account whose webhooks go to a receiver of their own. What one test
- * leaves due reaches no other one: its accounts are suspended at its end, and nothing listens where its receiver was.
+ * A process of the service and, for each test, a new account whose webhooks go to a receiver of their own. What one
+ * test leaves due reaches no other one: its accounts are suspended at its end, and nothing listens where its receiver
+ * was.
  */
 export class DispatchFixture {
   service!: Service;
@@ -43,8 +44,8 @@ export class DispatchFixture {
   private constructor(private readonly settings: NodeJS.ProcessEnv) {}
 
   /**
-   * Registers the hooks of the file that uses it. Its process dispatches, unless `ROLE` says otherwise; other processes have
-   * the same settings.
+   * Registers the hooks of the file that uses it. Its process dispatches, unless `ROLE` says otherwise; other processes
+   * have the same settings.
    */
   static install({ ROLE = 'all', ...settings }: NodeJS.ProcessEnv = {}): DispatchFixture {
     const fixture = new DispatchFixture(settings);

@@ -20,8 +20,8 @@ export interface MeasuredExport extends ExportReading {
 
 const SAMPLE_MS = 50;
 /**
- * The service itself needs about 55 MiB of its heap. With little more room V8 has to collect at once, and what an export
- * really held would end the process; with room for gigabytes, its default, it may let garbage lie for a while.
+ * The service itself needs about 55 MiB of its heap. With little more room V8 has to collect at once, and what an
+ * export really held would end the process; with room for gigabytes, its default, it may let garbage lie for a while.
  */
 export const SMALL_HEAP = '--max-old-space-size=96 --max-semi-space-size=8';
 const CHUNK_ROWS = 100_000;
@@ -82,7 +82,9 @@ export async function measureExports(
   }
 }
 
-/** A log a millisecond, without the index of words: an export without filters asks none, and to fill it takes longest. */
+/**
+ * A log a millisecond, without the index of words: an export without filters asks none, and to fill it takes longest.
+ */
 async function fill(databaseUrl: string, accountId: string, rows: number): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();

@@ -14,7 +14,10 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its scans meet, and the pages it touches. */
+/**
+ * Runs what a repository asks by plans that know no values, the hardest case, and counts the rows and index entries its
+ * scans meet, and the pages it touches.
+ */
 export class ReadRows {
   count = 0;
   /** Places that word indexes gave at once, all before the first row was read. */

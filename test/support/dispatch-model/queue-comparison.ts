@@ -216,7 +216,9 @@ export class QueueComparison {
     return [[crashed.sort(), freed], model];
   }
 
-  /** Everything that an act may leave: deliveries, how they wait or ended; lanes, whose they are and which are found. */
+  /**
+   * Everything that an act may leave: deliveries, how they wait or ended; lanes, whose they are and which are found.
+   */
   async states(): Promise<[real: unknown, model: unknown]> {
     const [pending, ended, lanes, batches, ready] = await Promise.all([
       this.rows<{ id: string }>(

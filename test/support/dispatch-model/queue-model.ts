@@ -44,9 +44,9 @@ const REACH = 1_000;
 
 /**
  * The queue as PostgreSQL keeps it, in memory: each method is one transaction of `migrations/functions` or of
- * `src/deliveries`. test/dispatch-model.e2e-spec.ts proves it step by step where it publishes, hands over, claims, settles, parks,
- * cancels, retries, disables, enables, ends leftovers and takes the lanes of the dead; not resends, deletions, leases
- * themselves and deliveries that cannot be sent.
+ * `src/deliveries`. test/dispatch-model.e2e-spec.ts proves it step by step where it publishes, hands over, claims,
+ * settles, parks, cancels, retries, disables, enables, ends leftovers and takes the lanes of the dead; not resends,
+ * deletions, leases themselves and deliveries that cannot be sent.
  */
 export class QueueModel {
   readonly endpoints = new Map<string, ModelEndpoint>();
