@@ -44,14 +44,14 @@ describe('LaneBook', () => {
       let claimed = 0;
       beforeEach(() => (book = newBook({ concurrency: 256, laneConcurrency: 64, claimLanes: 200 })));
 
-      it('double while their claims bring as much as they may, so that a claim has fewer lanes', () => {
+      it('grow while their claims bring as much as they may, so that a claim has fewer lanes', () => {
         book.wake(lanes(64), 0);
         const rounds = [claimFull(64), claimFull(64), claimFull(64), claimFull(64)];
         expect(rounds.map((rooms) => [rooms.length, rooms[0]])).toEqual([
           [64, 1],
+          [64, 1],
           [32, 2],
           [32, 2],
-          [16, 4],
         ]);
       });
 
@@ -68,6 +68,21 @@ describe('LaneBook', () => {
         for (let n = 0; n < 10; n++) claimFull(64);
         expect(Math.max(...claimFull(64))).toBe(8); // 1/32 of the concurrency, and 1/8 of the claim.
         expect(Math.max(...claimFull(32))).toBe(4);
+      });
+
+      it('hold nobody back who has few deliveries: both kinds get as much, but for a turn', () => {
+        book.wake(lanes(64), 0);
+        for (let n = 0; n < 60; n++) claimFull(64);
+        book.wake(
+          Array.from({ length: 40 }, (_, n) => lane(`newcomer${n}`, `few${n}`)),
+          0,
+        );
+        const { claims } = book.takeClaims(64, 0);
+        const roomOf = (kind: string) =>
+          claims.filter(({ lane: [, , id] }) => id.startsWith(kind)).reduce((sum, { room }) => sum + room, 0);
+        const aTurn = 8;
+        expect(roomOf('few') + roomOf('endpoint')).toBe(64);
+        expect(Math.abs(roomOf('few') - roomOf('endpoint'))).toBeLessThanOrEqual(aTurn);
       });
 
       it('are shorter the more lanes wait', () => {

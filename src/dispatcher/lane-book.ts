@@ -122,12 +122,13 @@ export class LaneBook {
         parking.push(lane);
         continue;
       }
-      const share = Math.max(evenShare, Math.min(longTurn, lane.broughtInFull * 2));
+      const share = Math.max(evenShare, Math.min(longTurn, lane.broughtInFull));
       const room = Math.min(this.roomOf(lane, nowMs), left, share);
       // It is held, or the end of a request or a settle gives it its turn again. A free lane is taken even so, lest it
       // be found ready again and again.
       if (room <= 0 && lane.isOwned) continue;
       claims.push(this.beginClaim(lane, room));
+      this.turns.charge(lane, room);
       left -= room;
     }
     parking.forEach((lane) => this.turns.queue(lane));
@@ -283,7 +284,7 @@ export class LaneBook {
     const isWholeRead = state.isOpen && !isRateNew && count < wanted.room;
     this.advance(lane, wanted, last, isWholeRead);
     if (!isWholeRead || lane.recheckWaiting) lane.isHungry = true;
-    lane.broughtInFull = count < wanted.room ? 0 : Math.max(lane.broughtInFull, count);
+    lane.broughtInFull = count < wanted.room ? 0 : lane.broughtInFull + count;
     // A wake-up that came while the claim was under way has made it hungry, too.
     this.queueTurn(lane);
   }

@@ -15,7 +15,7 @@ export interface Lane {
   isParking: boolean;
   /** There may be due deliveries that are not claimed; without it an ended request asks for no claim. */
   isHungry: boolean;
-  /** The most that one claim brought of it, each as much as it might since the last that brought less; else 0. */
+  /** What claims brought of it that each brought as much as they might, since the last that brought less. */
   broughtInFull: number;
   /** One operation's deliveries go one after another, so each end may let another go. */
   isOrdered: boolean;
