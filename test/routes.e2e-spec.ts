@@ -117,9 +117,7 @@ describe('every route', () => {
     };
   }
 
-  /**
-   * A restricted key of the merchant with these scopes, made once; in both modes, for each limits how many it makes.
-   */
+  /** A restricted key with these scopes, made once; in both modes, for each limits how many it makes. */
   async function restrictedTo(scopes: readonly Scope[]): Promise<string> {
     const name = scopes.join();
     const { secretKey } = restrictedKeys.size % 2 === 0 ? merchant.test : merchant.live;
@@ -137,9 +135,7 @@ describe('every route', () => {
     readonly type?: string;
   }
 
-  /**
-   * A request as it is given, and what came of it: `200`, or status and code after the shape of the error was checked.
-   */
+  /** A request as given, and what came of it: `200`, or status and code, the shape of the error being checked. */
   async function send(route: Route, sent: Sent = {}) {
     const { key = null, headers = {}, body, query = '', path = route.path, type } = sent;
     const sentHeaders: Record<string, string> = { 'x-forwarded-for': `198.18.0.${address}`, ...headers };

@@ -14,6 +14,9 @@ const SESSION_SETTINGS = [
   // among workers, which takes ten times as long to begin as they take to run.
   'jit=off',
   'max_parallel_workers_per_gather=0',
+  // For a page, too. A partition that has no rows yet costs nothing to read whole, and after that all rows of the others
+  // would have to be sorted.
+  'enable_seqscan=off',
   // Named statements are planned once a connection: planning one over the months of history costs more than running it.
   'plan_cache_mode=force_generic_plan',
 ];

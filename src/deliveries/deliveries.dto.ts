@@ -12,6 +12,7 @@ import {
 import { toIdInterval } from '../common/id-interval.js';
 import { decodeId, encodeId, encodeIdOrNull, uuidTime } from '../common/ids.js';
 import { PageQuery } from '../common/pagination.js';
+import { ATTEMPT_ERRORS } from './attempt-errors.js';
 import type { DeliveryFilters } from './delivery-list.js';
 import { DELIVERY_STATUSES, type AttemptRow, type DeliveryRow, type DeliveryStatus } from './delivery-rows.js';
 
@@ -25,16 +26,6 @@ const STATUS_REASONS = [
   'endpoint_disabled',
   'endpoint_deleted',
   'cancelled_by_user',
-] as const;
-const ATTEMPT_ERRORS = [
-  'policy',
-  'dns',
-  'connect',
-  'tls',
-  'timeout',
-  'reset',
-  'protocol',
-  'too_large_headers',
 ] as const;
 
 /** Repeating a filter means or, different filters mean and. */

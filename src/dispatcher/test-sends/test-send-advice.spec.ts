@@ -1,4 +1,4 @@
-import type { SendErrorCode } from '../../webhooks/sending/send-failure.js';
+import type { AttemptError } from '../../deliveries/attempt-errors.js';
 import type { SendResult } from '../../webhooks/sending/webhook-client.js';
 import { explainFailure } from './test-send-advice.js';
 
@@ -12,7 +12,7 @@ const result = (changes: Partial<SendResult>): SendResult => ({
   responseTruncated: false,
   ...changes,
 });
-const CODES: SendErrorCode[] = [
+const CODES: AttemptError[] = [
   ...(['policy', 'dns', 'connect', 'tls', 'timeout', 'reset', 'protocol', 'too_large_headers'] as const),
 ];
 

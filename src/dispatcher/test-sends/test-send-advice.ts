@@ -1,8 +1,8 @@
-import type { SendErrorCode } from '../../webhooks/sending/send-failure.js';
+import type { AttemptError } from '../../deliveries/attempt-errors.js';
 import type { SendResult } from '../../webhooks/sending/webhook-client.js';
 
 /** As in an endpoint's statistics. */
-export type TestSendErrorCode = SendErrorCode | 'status_1xx' | 'status_3xx' | 'status_4xx' | 'status_5xx';
+export type TestSendErrorCode = AttemptError | 'status_1xx' | 'status_3xx' | 'status_4xx' | 'status_5xx';
 
 export interface TestSendError {
   readonly code: TestSendErrorCode;
@@ -12,7 +12,7 @@ export interface TestSendError {
   readonly advice: string;
 }
 
-const ADVICE: Readonly<Record<SendErrorCode, string>> = {
+const ADVICE: Readonly<Record<AttemptError, string>> = {
   policy: "Use a host on the public internet. For one of your own network, ask the platform's operator to allow it.",
   dns: 'Check the spelling of the host, and that its A or AAAA record is published; a new one may take minutes.',
   connect: 'Check that the server runs, that it listens on this port, and that its firewall lets the internet in.',

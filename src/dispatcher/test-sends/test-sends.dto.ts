@@ -1,6 +1,6 @@
 import { EVENT_TYPE_PATTERN, MAX_EVENT_TYPE_LENGTH } from '../../common/event-type-names.js';
 import { BooleanField, EnumField, IntegerField, ObjectField, StringField } from '../../common/fields.js';
-import { SEND_ERROR_CODES } from '../../webhooks/sending/send-failure.js';
+import { ATTEMPT_ERRORS } from '../../deliveries/attempt-errors.js';
 import type { TestSendError, TestSendErrorCode } from './test-send-advice.js';
 
 export class TestSendRequest {
@@ -17,7 +17,7 @@ export class TestSendRequest {
 }
 
 const CODES: readonly TestSendErrorCode[] = [
-  ...SEND_ERROR_CODES,
+  ...ATTEMPT_ERRORS,
   ...(['status_1xx', 'status_3xx', 'status_4xx', 'status_5xx'] as const),
 ];
 

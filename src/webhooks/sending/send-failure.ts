@@ -1,14 +1,4 @@
-export const SEND_ERROR_CODES = [
-  'policy',
-  'dns',
-  'connect',
-  'tls',
-  'timeout',
-  'reset',
-  'protocol',
-  'too_large_headers',
-] as const;
-export type SendErrorCode = (typeof SEND_ERROR_CODES)[number];
+import type { AttemptError } from '../../deliveries/attempt-errors.js';
 
 /** What came of an answer: all of it, or what was read before a failure. */
 export interface Answer {
@@ -23,7 +13,7 @@ export interface Answer {
 /** Why an attempt has no whole answer. `message` is for the merchant: what to do, and never an address. */
 export class SendFailure extends Error {
   constructor(
-    readonly code: SendErrorCode,
+    readonly code: AttemptError,
     message: string,
     options?: ErrorOptions,
   ) {

@@ -3,9 +3,10 @@ import { Axios } from 'axios';
 import type { Mode } from '../../auth/caller.js';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/app-config.js';
+import type { AttemptError } from '../../deliveries/attempt-errors.js';
 import { HostResolver } from './host-resolver.js';
 import { PinnedPools } from './pinned-pools.js';
-import { type Answer, type SendErrorCode, SendFailure } from './send-failure.js';
+import { type Answer, SendFailure } from './send-failure.js';
 import { type Exchange, Outgoing, undiciAdapter } from './undici-adapter.js';
 import { makeUrlPolicy } from '../url-policy.js';
 
@@ -31,7 +32,7 @@ export interface SendResult {
   /** The header as it came, unparsed. */
   readonly retryAfter: string | null;
   /** `message` is for the merchant and never holds an address. */
-  readonly error: { readonly code: SendErrorCode; readonly message: string } | null;
+  readonly error: { readonly code: AttemptError; readonly message: string } | null;
   /** The first bytes of the answer as text that PostgreSQL takes; null without a status. */
   readonly responseBody: string | null;
   readonly responseTruncated: boolean;
