@@ -19,7 +19,7 @@ export interface PlatformBacklog {
   readonly top_endpoints: readonly EndpointBacklog[];
 }
 
-// Reads the queue once and whole (1 M rows: a tenth of a second or two), the accounts and the inbox. A row of an epoch
+// Reads the queue once and whole (1 M rows: half a second), the accounts and the inbox. A row of an epoch
 // that has ended, or of an endpoint that was deleted, reads as skipped or cancelled already, and is nobody's backlog.
 const READ: Statement = {
   name: 'platform_stats.read_backlog',
