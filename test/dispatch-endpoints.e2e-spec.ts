@@ -215,6 +215,38 @@ describe('endpoints and what is owed to them', () => {
     expect(order).toEqual([first.id, first.id, second.id, third.id]);
   });
 
+  it('sends those that wait for their turn, in order, when the order is given up and new events go past them', async () => {
+    const { id } = await endpoint({ ordering: 'operation', retry_schedule: [60] });
+    sending.receiver.answer = () => ({ status: 500 });
+    const first = await publish('col_1');
+    const head = await waiting(first);
+    sending.receiver.answer = () => ({});
+    const followers: { id: string }[] = [];
+    for (let n = 0; n < 20; n++) followers.push(await publish('col_1', n % 2 === 0 ? 'failed' : 'succeeded'));
+    await until(async () => {
+      const behind = await rows(
+        `SELECT FROM signalpost.pending_deliveries WHERE endpoint_id = $1 AND due_at = 'infinity'`,
+        [decodeId('we', id)],
+      );
+      return behind.length === followers.length;
+    });
+    await change(id, { ordering: 'none' });
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    sending.receiver.answer = ({ eventId }) => (eventId === first.id ? { after: gate } : {});
+    await makeDue(sending.service, head.id);
+    await sending.receiver.until((arrivals) => arrivals.filter(({ eventId }) => eventId === first.id).length === 2);
+    // The lane has nothing else to do now, and each of the next events finds it so.
+    for (let n = 0; n < 3; n++) await ended(await publish(`col_before_${n}`));
+    open();
+    for (let n = 0; n < 20; n++) await ended(await publish(`col_after_${n}`));
+    await ended(followers.at(-1)!);
+    const order = sending.receiver.arrivals
+      .filter(({ body }) => body.includes('"col_1"'))
+      .map(({ eventId }) => eventId);
+    expect(order).toEqual([first.id, first.id, ...followers.map((follower) => follower.id)]);
+  });
+
   it('sends at no more than the rate, from the first request on', async () => {
     await endpoint({ rate_limit: 20 });
     await publishMany(25);

@@ -22,6 +22,7 @@ const ACTS: Record<string, { readonly weight: number; readonly act: Act }> = {
   retry: { weight: 2, act: (queue, chosen) => queue.retry(chosen) },
   disable: { weight: 1, act: (queue, endpoint) => queue.set(endpoint, 'disabled') },
   enable: { weight: 2, act: (queue, endpoint) => queue.set(endpoint, 'enabled') },
+  changeOrder: { weight: 1, act: (queue, endpoint) => queue.changeOrder(endpoint) },
   endLeftovers: { weight: 1, act: (queue) => queue.endLeftovers() },
   die: { weight: 1, act: (queue, dispatcher) => queue.die(dispatcher) },
 };

@@ -15,8 +15,9 @@
 -- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at
 -- those that wait came (null: to the end), `due_in_ms` the time until the next of its deliveries is due (null: none),
 -- its `gen` as it was before its deliveries were read, so that what is added meanwhile shows as a change, its
--- `rate_limit`, whether it is `failing`, and `open` false where its endpoint or account takes no deliveries now. A lane
--- without a row is not the caller's; without a living lease that is every lane.
+-- `rate_limit`, whether it is `failing`, `open` false where its endpoint or account takes no deliveries now, and whether
+-- it is `ordered`, so that one delivery's end may let another go. A lane without a row is not the caller's; without a
+-- living lease that is every lane.
 --
 -- Lock: acquired lanes, and followers with one before each, to the end of the call, all SKIP LOCKED: a claim waits for
 -- nobody. Index: primary keys, pending_deliveries_due and pending_deliveries_order. An ordered endpoint's delivery is
@@ -85,6 +86,8 @@ DECLARE
   ordered_lane record;
   waiting record;
   gens bigint[];
+  -- Whether an order is to be kept; one that has none any more may still have deliveries of the time when it had.
+  order_kept boolean[];
   -- The least id that an event within the retention can have.
   oldest_event CONSTANT uuid := (
     lpad(to_hex(greatest(0, extract(epoch FROM now() - retention_days * interval '1 day') * 1000)::bigint), 12, '0')
@@ -111,15 +114,23 @@ BEGIN
     WHERE target.account_id = free.account_id AND target.mode = free.mode AND target.endpoint_id = free.endpoint_id;
   END LOOP;
 
-  SELECT array_agg(l.gen ORDER BY given.n)
-  INTO gens
+  SELECT array_agg(l.gen ORDER BY given.n), array_agg(w.ordering = 'operation' OR (
+           SELECT true FROM signalpost.pending_deliveries p
+           WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+             AND p.order_key IS NOT NULL
+           ORDER BY p.order_key
+           LIMIT 1
+         ) IS NOT NULL ORDER BY given.n)
+  INTO gens, order_kept
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
   LEFT JOIN signalpost.lanes l
-    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id;
+    ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+  LEFT JOIN signalpost.webhook_endpoints w
+    ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id;
 
   -- The ordered lanes owned, of which followers are put to `infinity` and released.
   FOR ordered_lane IN
-    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, w.ordering, given.recheck, given.recheck_from, given.n
+    SELECT l.account_id, l.mode, l.endpoint_id, w.epoch, given.recheck, given.recheck_from, given.n
     FROM unnest(lane_accounts, lane_modes, lane_endpoints, recheck_waiting, recheck_after) WITH ORDINALITY
       AS given (account_id, mode, endpoint_id, recheck, recheck_from, n)
     JOIN signalpost.webhook_endpoints w
@@ -127,8 +138,7 @@ BEGIN
     JOIN signalpost.lanes l
       ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
     WHERE coalesce(l.owner, no_owner) = dispatcher_token
-      -- One that is ordered no longer may still have followers of the time when it was.
-      AND (w.ordering = 'operation' OR given.recheck)
+      AND (order_kept[given.n] OR given.recheck)
   LOOP
     IF ordered_lane.recheck THEN
       looked_at := 0;
@@ -176,7 +186,7 @@ BEGIN
         rechecked_tos[ordered_lane.n] := NULL;
       END IF;
     END IF;
-    CONTINUE WHEN ordered_lane.ordering <> 'operation';
+    CONTINUE WHEN NOT order_kept[ordered_lane.n];
     FOR waiting IN
       SELECT q.id, q.order_key, q.endpoint_epoch
       FROM (
@@ -277,7 +287,7 @@ BEGIN
          (extract(epoch FROM coming.due_at - clock_timestamp()) * 1000)::double precision, gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
          w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer,
-         NULL::timestamptz, NULL::text, NULL::timestamptz, w.ordering = 'operation', rechecked_tos[given.n]
+         NULL::timestamptz, NULL::text, NULL::timestamptz, order_kept[given.n], rechecked_tos[given.n]
   FROM unnest(lane_accounts, lane_modes, lane_endpoints) WITH ORDINALITY AS given (account_id, mode, endpoint_id, n)
   JOIN signalpost.lanes l
     ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id

@@ -56,6 +56,17 @@ describe('LaneBook', () => {
       expect(kept()).toEqual([]);
     });
 
+    it('finds some again once a claim tells that none waits for its turn any more', () => {
+      book.wake([A1], 0);
+      claim(book, { a1: ['1'] }, { isOrdered: true });
+      finish(book, A1, '1');
+      claim(book, { a1: ['2'] }, { isOrdered: true });
+      expect(kept()).toEqual([]);
+      finish(book, A1, '2');
+      claim(book);
+      expect(kept()).toEqual(['a1:4']);
+    });
+
     it('is in the air then, and the room that was kept is free again', () => {
       expect(take(handed(['1', '2']))).toEqual(['1', '2']);
       expect([book.inFlightCount, book.capacity()]).toEqual([2, 10]);

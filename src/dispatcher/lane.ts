@@ -17,7 +17,7 @@ export interface Lane {
   isHungry: boolean;
   /** What claims brought of it that each brought as much as they might, since the last that brought less. */
   broughtInFull: number;
-  /** One operation's deliveries go one after another, so each end may let another go. */
+  /** One operation's deliveries go one after another, at least those planned so, and each end may let another go. */
   isOrdered: boolean;
   /** The generation that the last look at its head saw. */
   gen: string | null;

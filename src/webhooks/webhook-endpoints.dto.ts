@@ -129,7 +129,8 @@ class EndpointOptions {
   retry_schedule?: number[] | null;
 
   @EnumField({
-    description: '`operation`: events of one operation arrive in order, one at a time.',
+    description:
+      '`operation`: events of one operation arrive in order, one at a time. A change holds for events published after it: what waits under `operation` keeps its order under `none`, and what waited under `none` may be overtaken.',
     example: 'none',
     values: ORDERINGS,
     optional: true,

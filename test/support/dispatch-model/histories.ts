@@ -69,6 +69,7 @@ const STEPS = {
   endLeftovers: (world: ModelWorld) => world.queue.endLeftovers(),
   /** One of the four, lest none be left. */
   delete: (world: ModelWorld) => world.change(0, (id) => world.queue.delete(id)),
+  changeOrder: (world: ModelWorld, endpoint: number) => world.change(endpoint % 4, (id) => world.queue.changeOrder(id)),
   setRate: (world: ModelWorld, endpoint: number, rate: number) =>
     world.change(endpoint % 4, (id) => {
       const found = world.queue.endpoints.get(id)!;
@@ -152,6 +153,18 @@ const FOUND: [chance: number, history: Step[]][] = [
         ['publishMany', 1, 0, 0],
         ['publishHere', 0, 5, 0],
       ] as const),
+    ],
+  ],
+  // Their order was given up while they waited, and each waited until the lane had been idle and was found again.
+  [
+    0,
+    [
+      ['answer', 1, 0, 3],
+      ...Array.from({ length: 5 }, () => ['publishMany', 1, 23, 0] as const),
+      ['wait', 3, 0, 0],
+      ['changeOrder', 1, 0, 0],
+      ['publishHere', 1, 0, 0],
+      ['wait', 2, 0, 0],
     ],
   ],
   // Another process got the lane in between, and what was learnt of its receiver before was forgotten.

@@ -198,6 +198,15 @@ export class QueueComparison {
     else this.model.disable(id);
   }
 
+  async changeOrder(endpoint: number): Promise<void> {
+    const [, , id] = this.lanes[endpoint % ENDPOINTS.length]!;
+    this.model.changeOrder(id);
+    const body = { ordering: this.model.endpoints.get(id)!.isOrdered ? 'operation' : 'none' };
+    await this.service
+      .call('patch', `/v1/webhook-endpoints/${encodeId('we', id)}`, { key: this.key, body })
+      .expect(200);
+  }
+
   async endLeftovers(): Promise<void> {
     const leftovers = this.service.app.get(LeftoversRepository);
     for (const [accountId, mode, id] of this.lanes) await leftovers.endSome({ account_id: accountId, mode, id }, 1_000);

@@ -45,7 +45,7 @@ const REACH = 1_000;
 /**
  * The queue as PostgreSQL keeps it, in memory: each method is one transaction of `migrations/functions` or of
  * `src/deliveries`. test/dispatch-model.e2e-spec.ts proves it step by step where it publishes, hands over, claims,
- * settles, parks, cancels, retries, disables, enables, ends leftovers and takes the lanes of the dead; not resends,
+ * settles, parks, cancels, retries, disables, enables, changes orders, ends leftovers and takes the lanes of the dead; not resends,
  * deletions, leases themselves and deliveries that cannot be sent.
  */
 export class QueueModel {
@@ -154,6 +154,12 @@ export class QueueModel {
     this.wake(endpointId);
   }
 
+  /** Gives its order up, or begins to keep one: of what is planned from then on. */
+  changeOrder(endpointId: string): void {
+    const endpoint = this.endpoints.get(endpointId)!;
+    Object.assign(endpoint, { isOrdered: !endpoint.isOrdered, revision: endpoint.revision + 1 });
+  }
+
   delete(endpointId: string): void {
     this.endpoints.get(endpointId)!.isDeleted = true;
   }
@@ -233,6 +239,7 @@ export class QueueModel {
     if (!this.hasLease(token)) return { deliveries: [], lanes: [] };
     for (const { lane } of claims) this.lanes.get(lane[2])!.owner ??= token;
     const owned = claims.filter(({ lane }) => this.lanes.get(lane[2])!.owner === token);
+    const isOrdered = new Map(owned.map((wanted) => [wanted, this.keepsOrder(wanted.lane[2])]));
     const rechecked = new Map(owned.map((wanted) => [wanted, this.arrange(wanted)]));
     const deliveries = owned.flatMap((wanted) => this.readDue(wanted, new Set(inFlight)));
     if (deliveries.length > 0) {
@@ -250,7 +257,7 @@ export class QueueModel {
         isFailing: endpoint.isFailing,
         nextDueInMs: coming.length === 0 ? null : coming[0]!.dueAtMs - this.nowMs(),
         revision: String(endpoint.revision),
-        isOrdered: endpoint.isOrdered,
+        isOrdered: isOrdered.get(wanted)!,
         recheckedTo: rechecked.get(wanted)!,
       };
     });
@@ -311,6 +318,12 @@ export class QueueModel {
     return false;
   }
 
+  /** Also of what was planned when its endpoint kept one. */
+  private keepsOrder(endpointId: string): boolean {
+    if (this.endpoints.get(endpointId)!.isOrdered) return true;
+    return [...this.pending.values()].some(({ lane, orderKey }) => lane[2] === endpointId && orderKey !== null);
+  }
+
   /** Its endpoint would still be sent it. */
   isLive({ lane, epoch }: Pending): boolean {
     const endpoint = this.endpoints.get(lane[2])!;
@@ -342,7 +355,7 @@ export class QueueModel {
       for (const one of looked) if (!this.isBehind(one)) one.dueAtMs = this.nowMs();
       recheckedTo = looked.length < REACH ? null : looked.at(-1)!.id;
     }
-    if (endpoint.isOrdered) {
+    if (this.keepsOrder(lane[2])) {
       const due = this.queueOf(endpoint).filter(({ dueAtMs }) => dueAtMs <= this.nowMs());
       for (const one of due.slice(0, REACH)) if (this.isBehind(one)) one.dueAtMs = Infinity;
     }
