@@ -51,6 +51,8 @@ const STUMBLE_MS = 1_000;
  */
 export class DispatchSession {
   readonly token = randomUUID();
+  /** On this process's monotonic clock; from then on no request begins. Whoever keeps the lease alive moves it. */
+  leaseEndsMs = Infinity;
   private readonly book: LaneBook;
   private readonly settler: Settler;
   private readonly abort = new AbortController();
@@ -293,11 +295,13 @@ export class DispatchSession {
 
   /**
    * What was claimed may have been held up, by the claim itself or by reading settings: it goes at its endpoint's rate
-   * even so, and not at all when the receiver has asked for a pause meanwhile, or failed too often.
+   * even so, and not at all when the receiver has asked for a pause meanwhile, or failed too often. Past the lease's end
+   * it waits until that is extended or found lost.
    */
   private async mayStillBegin(lane: Lane): Promise<boolean> {
     const waitMs = lane.rate?.leave(this.clock.monotonicMs()) ?? 0;
     if (waitMs > 0) await this.pause(waitMs);
+    while (this.clock.monotonicMs() >= this.leaseEndsMs && !this.abort.signal.aborted) await this.pause(RETRY_MS);
     return lane.pace.mayBegin(this.clock.monotonicMs(), lane.sending - 1);
   }
 

@@ -24,7 +24,6 @@ const SHUTDOWN_MS = 12_000;
 export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Dispatcher.name);
   private session: DispatchSession | null = null;
-  private leaseEndsMs = 0;
   private stopped = false;
   private polling: Promise<void> | null = null;
   private beating: Promise<void> | null = null;
@@ -73,31 +72,40 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       await this.beating;
       return;
     }
-    const cancelEnd = this.ports.after(SHUTDOWN_MS, () => session.end());
-    const cancelBeats = this.beatAlone(session);
     try {
-      await session.close();
-      await Promise.all([this.polling, this.beating]);
+      await this.finish(session);
       await this.leases.unregister(session.token);
     } catch (error) {
       this.logger.error(`The lease was left to run out: ${(error as Error).message}`);
+    }
+  }
+
+  /** Keeps the lease alive until nothing is in the air, or time is up. */
+  private async finish(session: DispatchSession): Promise<void> {
+    const cancelEnd = this.ports.after(SHUTDOWN_MS, () => session.end());
+    const cancelBeats = this.keepBeating();
+    try {
+      await session.close();
+      await this.polling;
     } finally {
       cancelEnd();
       cancelBeats();
       session.end();
+      this.session = null; // A heartbeat under way finds the lease given back, not lost.
+      await this.beating;
     }
   }
 
   @Interval(HEARTBEAT_MS)
   async heartbeat(): Promise<void> {
-    if (this.stopped || this.beating) return;
+    if (this.beating) return;
     this.beating = this.beat().finally(() => (this.beating = null));
     await this.beating;
   }
 
   @Interval(POLL_MS)
   async tick(): Promise<void> {
-    if (this.session !== null && this.clock.monotonicMs() > this.leaseEndsMs)
+    if (this.session !== null && this.clock.monotonicMs() > this.session.leaseEndsMs)
       this.lose('it could not be extended in time');
     await this.poll();
   }
@@ -126,36 +134,52 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async beat(): Promise<void> {
-    const startedMs = this.clock.monotonicMs();
     try {
-      if (this.session === null) {
-        const { dispatchConcurrency: concurrency, endpointConcurrency: laneConcurrency } = this.config;
-        const session = new DispatchSession(this.ports, this.clock, { concurrency, laneConcurrency });
-        await this.leases.register(session.token, `${hostname()}:${process.pid}`);
-        this.session = session;
-        if (this.stopped) {
-          await this.leases.unregister(session.token);
-          this.session = null;
-        }
-        void this.poll();
-      } else if (!(await this.leases.extend(this.session.token))) {
-        this.lose('it had run out before it was extended');
-        return;
-      }
-      this.leaseEndsMs = startedMs + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
+      if (this.session !== null) await this.extend(this.session);
+      else if (!this.stopped) await this.begin();
     } catch (error) {
       this.ports.onError(error, 'extend the lease');
     }
   }
 
-  /** Extends the lease of a session that is ending; returns what stops it. */
-  private beatAlone(session: DispatchSession): () => void {
+  private async begin(): Promise<void> {
+    const { dispatchConcurrency: concurrency, endpointConcurrency: laneConcurrency } = this.config;
+    const session = new DispatchSession(this.ports, this.clock, { concurrency, laneConcurrency });
+    session.leaseEndsMs = this.leaseEndFromNow();
+    await this.leases.register(session.token, `${hostname()}:${process.pid}`);
+    if (this.stopped) {
+      await this.leases.unregister(session.token);
+      return;
+    }
+    this.session = session;
+    void this.poll();
+  }
+
+  /** The session may be dropped while the database is asked: then that has been counted, and its lease must end. */
+  private async extend(session: DispatchSession): Promise<void> {
+    const leaseEndsMs = this.leaseEndFromNow();
+    const isExtended = await this.leases.extend(session.token);
+    if (this.session !== session) {
+      if (isExtended) await this.leases.unregister(session.token);
+    } else if (isExtended) session.leaseEndsMs = leaseEndsMs;
+    else this.lose('it had run out before it was extended');
+  }
+
+  /** Counted from before the database is asked, so that it never ends later here than there. */
+  private leaseEndFromNow(): number {
+    return this.clock.monotonicMs() + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
+  }
+
+  /** Heartbeats of its own, for the process's intervals may end before it does; returns what stops them. */
+  private keepBeating(): () => void {
     let cancel: () => void = () => undefined;
-    const beat = () => {
-      void this.leases.extend(session.token).catch(() => undefined);
-      cancel = this.ports.after(HEARTBEAT_MS, beat);
+    const beatLater = () => {
+      cancel = this.ports.after(HEARTBEAT_MS, () => {
+        void this.heartbeat();
+        beatLater();
+      });
     };
-    cancel = this.ports.after(HEARTBEAT_MS, beat);
+    beatLater();
     return () => cancel();
   }
 
