@@ -27,6 +27,20 @@ describe('the retry schedule over 1,000 runs', () => {
     }
   });
 
+  it.each([[[691_200]], [[345_600, 345_600]], [[600_000, 91_200]], [[691_190, 10]], [Array<number>(20).fill(34_560)]])(
+    'makes all retries of %j, which fill the eight days, within them and within 20 %',
+    (schedule) => {
+      for (const random of [() => 0, () => 0.9, () => 0.999_999, Math.random]) {
+        const waits = runSchedule(schedule, random);
+        expect(waits).toHaveLength(schedule.length);
+        expect(waits.reduce((sum, waitMs) => sum + waitMs, 0)).toBeLessThanOrEqual(RETRY_WINDOW_MS);
+        waits.forEach((waitMs, index) =>
+          expect(Math.abs(waitMs / (schedule[index]! * 1_000) - 1)).toBeLessThanOrEqual(0.2 + 1e-9),
+        );
+      }
+    },
+  );
+
   it("ends with an endpoint's own waits, whatever the window", () => {
     for (let run = 0; run < RUNS; run++) {
       const waits = runSchedule([10, 60], Math.random);

@@ -40,6 +40,19 @@ describe('the retry schedule', () => {
     expect(nextWaitMs(failed({ schedule: [] }))).toBeNull();
   });
 
+  it('tries a delivery that was held up once more at the end of the eight days, and not after it', () => {
+    const schedule = [345_600, 345_600];
+    const attempt = (elapsedMs: number) => nextWaitMs(failed({ schedule, attemptNumber: 2, elapsedMs, random: 0 }));
+    expect(attempt(RETRY_WINDOW_MS - 60_000)).toBe(60_000);
+    expect(attempt(RETRY_WINDOW_MS)).toBeNull();
+  });
+
+  it('leaves time for the longest requests between waits that fill the eight days', () => {
+    const schedule = [691_190, 10];
+    const first = nextWaitMs(failed({ schedule, elapsedMs: 30_000, random: 0.9 }))!;
+    expect(nextWaitMs(failed({ schedule, attemptNumber: 2, elapsedMs: first + 60_000, random: 0.9 }))).toBe(10_000);
+  });
+
   it('honours a later Retry-After to 24 hours, unshortened by jitter, and ignores an earlier one', () => {
     expect(nextWaitMs(failed({ retryAfterMs: 60_000, random: 0 }))).toBe(60_000);
     expect(nextWaitMs(failed({ retryAfterMs: 1_000 }))).toBe(5_000);

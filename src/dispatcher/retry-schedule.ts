@@ -6,6 +6,8 @@ export const RETRY_WINDOW_MS = 8 * DAY_SECONDS * 1_000;
 /** A receiver may ask for a pause of at most this. */
 const MAX_RETRY_AFTER_MS = DAY_SECONDS * 1_000;
 const JITTER = 0.2;
+/** What an attempt may take: the longest `timeout_ms` of an endpoint. */
+const LONGEST_ATTEMPT_MS = 30_000;
 
 export interface RetryInput {
   /** The number of the attempt that failed, from 1. */
@@ -22,15 +24,29 @@ export interface RetryInput {
 
 /**
  * Milliseconds until the next attempt; null: the schedule is exhausted. The schedule's wait is moved by ±20 %; a later
- * `Retry-After` is honoured to 24 hours and never shortened.
+ * `Retry-After` is honoured to 24 hours and never shortened. An endpoint's own waits may fill the window to the last
+ * second: jitter and what requests take cost none of them.
  */
 export function nextWaitMs(input: RetryInput): number | null {
   const waitSeconds = scheduledWait(input.attemptNumber, input.schedule);
   if (waitSeconds === null) return null;
   const jittered = waitSeconds * 1_000 * (1 + JITTER * (2 * input.random - 1));
   const asked = Math.min(input.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-  const waitMs = Math.max(jittered, asked);
-  return input.elapsedMs + waitMs > RETRY_WINDOW_MS ? null : waitMs;
+  const leftMs = RETRY_WINDOW_MS - input.elapsedMs;
+  const own =
+    input.schedule === null ? null : fitOwnWait(jittered, leftMs, input.schedule.slice(input.attemptNumber - 1));
+  const waitMs = Math.max(own ?? jittered, asked);
+  return leftMs <= 0 || waitMs > leftMs ? null : waitMs;
+}
+
+/**
+ * The first of these `waits`, moved no further than leaves room for the others. A delivery that was held up for long
+ * keeps four fifths of each as far as the window goes, and has its last attempt at the window's end.
+ */
+function fitOwnWait(jitteredMs: number, leftMs: number, [seconds = 0, ...later]: readonly number[]): number {
+  const laterMs = later.reduce((sum, wait) => sum + wait * 1_000 + LONGEST_ATTEMPT_MS, 0);
+  const fittingMs = Math.max(leftMs - laterMs, seconds * 1_000 * (1 - JITTER));
+  return Math.min(jitteredMs, fittingMs, leftMs);
 }
 
 /** How long a delivery may take from its first attempt to its last, jitter aside. */
