@@ -42,6 +42,8 @@ describe('what is watched', () => {
     expect(await valueOf('dispatcher_claims_total')).toBeGreaterThanOrEqual(1);
     expect(await valueOf('webhook_attempt_lateness_seconds_count')).toBe(1);
     expect(await valueOf('dispatcher_lease_losses_total')).toBe(0);
+    expect(await valueOf('dispatcher_in_flight')).toBe(0);
+    expect(await valueOf('dispatcher_unsettled')).not.toBeNull();
     expect(await valueOf('dispatcher_concurrency')).toBe(service.config.dispatchConcurrency);
     expect(await valueOf('webhook_backlog')).not.toBeNull();
     expect(await valueOf('webhook_oldest_due_seconds')).toBeGreaterThanOrEqual(0);

@@ -4,7 +4,10 @@ import { Database, type Statement } from '../database/database.js';
 export interface QueueState {
   /** Unfinished deliveries, whatever they wait for. */
   readonly backlog: number;
-  /** How long the first of those that are due has been due; a throttled or a dead endpoint's count, too. */
+  /**
+   * How long the first of those that are due has been due; a throttled or a dead endpoint's count, too. Those of
+   * suspended accounts do not: nobody is to send them.
+   */
   readonly oldestDueSeconds: number;
 }
 
@@ -16,6 +19,7 @@ const READ: Statement = {
       coalesce((
         SELECT extract(epoch FROM now() - min(first.due_at))
         FROM signalpost.lanes l
+        JOIN signalpost.accounts a ON a.id = l.account_id
         JOIN signalpost.webhook_endpoints w
           ON w.account_id = l.account_id AND w.mode = l.mode AND w.id = l.endpoint_id
         CROSS JOIN LATERAL (
@@ -24,7 +28,8 @@ const READ: Statement = {
             AND p.endpoint_epoch = w.epoch
           ORDER BY p.due_at LIMIT 1
         ) AS first
-        WHERE first.due_at <= now() AND w.status = 'enabled' AND w.deleted_at IS NULL
+        WHERE first.due_at <= now() AND a.status = 'active' AND w.status = 'enabled'
+          AND w.deleted_at IS NULL
       ), 0)::double precision AS oldest_due_seconds`,
 };
 

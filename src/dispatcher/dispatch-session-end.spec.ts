@@ -52,6 +52,29 @@ describe('DispatchSession', () => {
     expect([world.settled.length, world.sent.length, world.owner, world.due.size]).toEqual([4, 4, null, 1]);
   });
 
+  it('tells requests in the air from results that are not written yet', async () => {
+    const [request, writing] = [held(), held()];
+    const { settle } = world.queue;
+    const asked = new Promise<void>((resolve) => {
+      world.queue.settle = async (...given) => {
+        resolve();
+        await writing.gate;
+        return settle(...given);
+      };
+    });
+    world.gate = request.gate;
+    world.add(1, 2);
+    await session.poll();
+    await world.until(() => world.sent.length === 2);
+    expect([session.sending, session.inFlight]).toEqual([2, 2]);
+    request.open();
+    await asked;
+    expect([session.sending, session.inFlight]).toEqual([0, 2]);
+    writing.open();
+    await session.close();
+    expect([session.sending, session.inFlight]).toEqual([0, 0]);
+  });
+
   it('closes only after a claim that was under way, with what it brought', async () => {
     const { gate, open } = held();
     world.claimGate = gate;

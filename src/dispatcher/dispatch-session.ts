@@ -77,8 +77,14 @@ export class DispatchSession {
     setMaxListeners(0, this.abort.signal); // Every request in the air listens.
   }
 
+  /** Claimed or handed over, and not settled. */
   get inFlight(): number {
     return this.book.inFlightCount;
+  }
+
+  /** Of those, the ones whose request has not ended. */
+  get sending(): number {
+    return this.book.sendingCount;
   }
 
   get ownedLanes(): number {

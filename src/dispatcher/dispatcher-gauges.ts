@@ -21,7 +21,12 @@ export class DispatcherGauges {
     private readonly clock: Clock,
     dispatcher: Dispatcher,
   ) {
-    this.gauge('dispatcher_in_flight', 'Deliveries of this process in the air.', () => dispatcher.inFlight);
+    this.gauge('dispatcher_in_flight', 'Deliveries of this process in the air.', () => dispatcher.sending);
+    this.gauge(
+      'dispatcher_unsettled',
+      'Deliveries this process has taken and not settled: those in the air, and those whose result is not written yet.',
+      () => dispatcher.inFlight,
+    );
     this.gauge('dispatcher_concurrency', 'Requests this process may have in the air.', () => dispatcher.concurrency);
     this.gauge('dispatcher_lanes', 'Lanes that this process holds.', () => dispatcher.ownedLanes);
     this.gauge(
@@ -41,7 +46,7 @@ export class DispatcherGauges {
     this.gauge('webhook_backlog', 'Unfinished deliveries of all accounts.', async () => (await this.read())?.backlog);
     this.gauge(
       'webhook_oldest_due_seconds',
-      'How long the first due delivery has been due, throttled ones and those of dead endpoints included.',
+      'How long the first due delivery has been due, throttled ones and those of dead endpoints included, those of suspended accounts not.',
       async () => (await this.read())?.oldestDueSeconds,
     );
   }

@@ -38,8 +38,14 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly clock: Clock,
   ) {}
 
+  /** Deliveries claimed or handed over, and not settled. */
   get inFlight(): number {
     return this.session?.inFlight ?? 0;
+  }
+
+  /** Of those, the ones whose request has not ended. */
+  get sending(): number {
+    return this.session?.sending ?? 0;
   }
 
   get ownedLanes(): number {

@@ -47,6 +47,11 @@ export class LaneBook {
     return this.room.inFlight;
   }
 
+  /** Of those, the ones whose request has not ended. */
+  get sendingCount(): number {
+    return this.room.sending;
+  }
+
   get size(): number {
     return this.lanes.size;
   }

@@ -71,7 +71,7 @@ const LOAD: Statement = {
     WHERE w.account_id = ANY ($1)`,
 };
 
-/** Reads endpoints for the dispatcher, which remembers them until their revision rises or they are announced. */
+/** Reads endpoints for the dispatcher, which remembers them until their revision rises or a secret's overlap ends. */
 @Injectable()
 export class EndpointSettingsReader {
   private readonly logger = new Logger(EndpointSettingsReader.name);
