@@ -50,9 +50,9 @@ export interface PacedAttempt {
  * each round of successes; after a run of failures the circuit opens, and one delivery at a time probes until an
  * answer closes it, from where the concurrency grows from 1 again. The rule as a table: docs/delivering.md.
  *
- * It lives in the memory of the lane's owner, who alone sends for the endpoint, so it is exact. A process
- * that knows nothing of the endpoint starts with a closed circuit at `START_CONCURRENCY` and doubles with each round
- * until the first sign of trouble; one that had the lane before under the same lease goes on from where it was (`LaneRegistry`).
+ * It lives in the memory of the lane's owner, who alone sends for the endpoint, so it is exact. A process that knows
+ * nothing of the endpoint starts with a closed circuit at `START_CONCURRENCY` and doubles with each round until the
+ * first sign of trouble; one that had the lane before under the same lease goes on from where it was (`LaneRegistry`).
  */
 export class EndpointPace {
   private limit: number;
