@@ -88,7 +88,7 @@ describe('LaneBook', () => {
       expect(taken(book)).toEqual(['a1:4']);
     });
 
-    it('looks at those that wait for their turn some at a time, to the end, and once more if told meanwhile', () => {
+    it('is of new lanes also those that wait for their turn, some at a time, to the end', () => {
       book.wake([A1], 0);
       claim(book, {}, { recheckedTo: 'd5' });
       const { claims } = book.takeClaims(4, 0);
@@ -96,8 +96,16 @@ describe('LaneBook', () => {
       book.refresh([{ lane: A1, gen: '2' }], 0);
       book.apply(claims, { deliveries: [], lanes: [state(A1, { gen: '2', recheckedTo: 'd9' })] }, 0);
       expect(claim(book, {}, { gen: '2' })).toMatchObject([{ recheckWaiting: true, recheckAfter: 'd9' }]);
-      expect(claim(book, {}, { gen: '2' })).toMatchObject([{ recheckWaiting: true, recheckAfter: null }]);
       expect(claim(book, {}, { gen: '2' })).toEqual([]);
+    });
+
+    it('is the head alone when another process wrote: whoever ends a delivery releases the one behind it', () => {
+      read([], { isOrdered: true });
+      claim(book, {}, { isOrdered: true });
+      for (const gen of ['2', '3']) {
+        book.refresh([{ lane: A1, gen }], 0);
+        expect(claim(book, {}, { gen, isOrdered: true })).toMatchObject([{ recheckWaiting: false, after: null }]);
+      }
     });
   });
 });

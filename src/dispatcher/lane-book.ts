@@ -91,9 +91,8 @@ export class LaneBook {
     for (const { lane: id, gen } of owned) {
       const lane = this.lanes.get(laneKey(id));
       if (!lane?.isOwned || lane.gen === gen) continue;
+      // Those that wait for their turn are not looked at: whoever ends the one before releases the next with it.
       lane.mustReadHead = true;
-      if (lane.recheckAfter !== null) lane.recheckAgain = true;
-      lane.recheckWaiting = true;
       lane.isOpen = true;
       this.feed(lane);
     }

@@ -30,8 +30,6 @@ export interface Lane {
   recheckWaiting: boolean;
   /** How far a look at those that wait for their turn has come; null: at the beginning. */
   recheckAfter: string | null;
-  /** Once it is through, another one is due: somebody wrote meanwhile. */
-  recheckAgain: boolean;
   /** Whether a run of failures is noted for the endpoint, as far as its owner knows. */
   isFailing: boolean;
   idleSinceMs: number;
@@ -73,7 +71,6 @@ export function newLane(id: LaneId, pace: EndpointPace, nowMs: number): Lane {
     nextDueMs: null,
     recheckWaiting: true,
     recheckAfter: null,
-    recheckAgain: false,
     isFailing: false,
     idleSinceMs: nowMs,
     inFlight: new Set(),
@@ -102,10 +99,8 @@ export function mayTake(lane: Lane, nowMs: number): boolean {
 
 /** Takes in how far a look at those that wait for their turn came. */
 export function applyRecheck(lane: Lane, recheckedTo: string | null): void {
-  const isToldMeanwhile = lane.recheckWaiting || lane.recheckAgain;
   lane.recheckAfter = recheckedTo;
-  lane.recheckWaiting = recheckedTo !== null || isToldMeanwhile;
-  lane.recheckAgain = recheckedTo !== null && isToldMeanwhile;
+  lane.recheckWaiting = recheckedTo !== null;
 }
 
 export function isBefore(a: QueuePosition, b: QueuePosition): boolean {
