@@ -60,6 +60,22 @@ describe('a settle of several attempts', () => {
     expect(await endpointOf(lane)).toEqual({ failing_since: null, dead_reason: 'gone' });
   });
 
+  it.each([
+    ['gone', null],
+    ['failing', '2 days'],
+  ] as const)('does not mark an endpoint as %s that was changed since the request was sent', async (disable, since) => {
+    const [lane, [first, second]] = await claimed('col_1', 'col_2');
+    await rows(
+      'UPDATE signalpost.webhook_endpoints SET revision = revision + 1, failing_since = now() - $2::interval WHERE id = $1',
+      [lane[2], since],
+    );
+    const { failing_since: before } = await endpointOf(lane);
+    await settle([said(first!, { failingBegins: true, disable })]);
+    expect(await endpointOf(lane)).toEqual({ failing_since: before, dead_reason: null });
+    await settle([said({ ...second!, revision: 2 }, { failingBegins: true, disable })]);
+    expect(await endpointOf(lane)).toEqual({ failing_since: expect.any(Date), dead_reason: disable });
+  });
+
   it('answers which of them took effect, in the order in which they were given', async () => {
     const [, [first, second, third]] = await claimed('col_1', 'col_2', 'col_3');
     await settle([said(second!, {})]);

@@ -269,6 +269,17 @@ describe('/v1/webhook-endpoints', () => {
     ]);
   });
 
+  it('is not disabled by the service when it was changed since the revision that the service speaks of', async () => {
+    const { id } = await created();
+    const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };
+    await call('patch', `/${id}`).send({ description: 'another' }).expect(200);
+    const disable = (revision: number) =>
+      service.dataSource.transaction((manager) =>
+        service.app.get(EndpointDisabling).disable(ref, 'gone', manager, { revision }),
+      );
+    expect([await disable(1), await disable(2)]).toEqual([false, true]);
+  });
+
   it('is disabled by the service once, with a log and a system event', async () => {
     const { id } = await created();
     const ref = { accountId: account, mode: 'test' as const, id: decodeId('we', id) };

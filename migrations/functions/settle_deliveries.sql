@@ -203,16 +203,19 @@ BEGIN
     PERFORM signalpost.release_followers(all_ended);
   END IF;
 
+  -- A failure speaks of the endpoint as it was when the request was sent: one changed since deserves a new start. A
+  -- success ends the run of failures even so, as whoever sent it takes it for ended.
   FOREACH change IN ARRAY endpoint_changes LOOP
     UPDATE signalpost.webhook_endpoints AS target
     SET failing_since = CASE WHEN change.failing_begins THEN now() END
     WHERE target.account_id = change.account_id AND target.mode = change.mode AND target.id = change.id
-      AND (target.failing_since IS NULL) = change.failing_begins;
+      AND (target.failing_since IS NULL) = change.failing_begins
+      AND (NOT change.failing_begins OR target.revision = change.revision);
     IF change.dead_reason IS NOT NULL THEN
       UPDATE signalpost.webhook_endpoints AS target
       SET dead_reason = change.dead_reason, dead_revision = target.revision
       WHERE target.account_id = change.account_id AND target.mode = change.mode AND target.id = change.id
-        AND target.status = 'enabled' AND target.deleted_at IS NULL
+        AND target.status = 'enabled' AND target.deleted_at IS NULL AND target.revision = change.revision
         AND (change.dead_reason <> 'failing' OR target.failing_since <= now() - interval '24 hours');
     END IF;
   END LOOP;

@@ -35,6 +35,8 @@ CREATE TYPE signalpost.endpoint_change AS (
   account_id uuid,
   mode text,
   id uuid,
+  -- That of the settings by which the request was sent: of an endpoint changed since it says only that a run ends.
+  revision bigint,
   -- A run of failures begins (true) or ends (false).
   failing_begins boolean,
   -- Why the endpoint has to be disabled after this, or null: whoever does it finds the mark, though this process die.

@@ -4,6 +4,7 @@ import { settleArguments } from './settle-arguments.js';
 const settlement = (endpointId: string, deliveryId: string, failingBegins: boolean | null): Settlement => ({
   lane: ['account', 'live', endpointId],
   deliveryId,
+  revision: 1,
   number: 1,
   attempt: {
     startedAt: new Date(0),

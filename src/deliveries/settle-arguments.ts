@@ -36,6 +36,8 @@ type SettlementEnd =
 export interface Settlement {
   readonly lane: LaneId;
   readonly deliveryId: string;
+  /** The endpoint's revision by whose settings it was sent: a failure speaks of no other one. */
+  readonly revision: number;
   /** The attempt's number, from 1. */
   readonly number: number;
   readonly attempt: AttemptRecord;
@@ -113,9 +115,9 @@ function settledEndpoints(settlements: readonly Settlement[]): RowOf<typeof SETT
   return [...endpoints.keys()].sort().map((key) => endpoints.get(key)!);
 }
 
-function toChange({ lane, failingBegins, disable }: Settlement): RowOf<typeof ENDPOINT_CHANGE> {
+function toChange({ lane, revision, failingBegins, disable }: Settlement): RowOf<typeof ENDPOINT_CHANGE> {
   const [account_id, mode, id] = lane;
-  return { account_id, mode, id, failing_begins: failingBegins, dead_reason: disable };
+  return { account_id, mode, id, revision, failing_begins: failingBegins, dead_reason: disable };
 }
 
 function toLog(log: SettlementLog, settlement: number): RowOf<typeof SETTLEMENT_LOG> {

@@ -33,6 +33,7 @@ export const ENDPOINT_CHANGE = compositeType('endpoint_change', {
   account_id: 'uuid',
   mode: 'text',
   id: 'uuid',
+  revision: 'bigint',
   failing_begins: 'boolean',
   dead_reason: 'text',
 });

@@ -9,7 +9,7 @@ import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
 import type { Settlement } from '../deliveries/settle-arguments.js';
-import { EndpointDisabling } from '../webhooks/endpoint-disabling.js';
+import { EndpointDisabling, type DisablingCondition } from '../webhooks/endpoint-disabling.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 
 const DISABLE_ATTEMPTS = 10;
@@ -108,15 +108,16 @@ export class AttemptObserver {
     }
   }
 
-  /**
-   * Disables a dead endpoint, unless somebody did; tries for a while, for the database may be away just now.
-   * @param failingForMs `failing` disables only after so long without a success; never sooner than after a day
-   */
-  async disable([accountId, mode, id]: LaneId, reason: 'gone' | 'failing', failingForMs?: number): Promise<void> {
+  /** Disables a dead endpoint, unless somebody did; tries for a while, for the database may be away just now. */
+  async disable(
+    [accountId, mode, id]: LaneId,
+    reason: 'gone' | 'failing',
+    condition: DisablingCondition,
+  ): Promise<void> {
     for (let attempt = 1; attempt <= DISABLE_ATTEMPTS; attempt++) {
       try {
         await this.database.transaction((manager) =>
-          this.disabling.disable({ accountId, mode, id }, reason, manager, failingForMs),
+          this.disabling.disable({ accountId, mode, id }, reason, manager, condition),
         );
         return;
       } catch (error) {

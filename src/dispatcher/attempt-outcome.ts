@@ -23,6 +23,7 @@ export function judgeAttempt(delivery: ClaimedDelivery, result: SendResult, cont
   const base = {
     lane: delivery.lane,
     deliveryId: delivery.id,
+    revision: Number(context.settings.revision),
     number,
     attempt: toRecord(result, succeeded),
     failingBegins: succeeded ? (context.isFailing ? false : null) : true,

@@ -50,12 +50,13 @@ export class DispatchPorts implements SessionPorts {
     this.observer.observe(delivery, result, settlement);
   }
 
-  onDead(lane: LaneId, reason: 'gone' | 'failing'): void {
-    void this.observer.disable(lane, reason);
+  onDead(lane: LaneId, reason: 'gone' | 'failing', revision: number): void {
+    void this.observer.disable(lane, reason, { revision });
   }
 
-  onProbeFailed({ accountId, mode, id, retrySchedule }: EndpointSettings): void {
-    void this.observer.disable([accountId, mode, id], 'failing', longestWaitMs(retrySchedule));
+  onProbeFailed({ accountId, mode, id, revision, retrySchedule }: EndpointSettings): void {
+    const failingForMs = longestWaitMs(retrySchedule);
+    void this.observer.disable([accountId, mode, id], 'failing', { revision: Number(revision), failingForMs });
   }
 
   onError(error: unknown, doing: string): void {

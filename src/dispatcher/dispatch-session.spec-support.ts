@@ -10,8 +10,8 @@ import { DispatchSession, type SessionLimits, type SessionPorts } from './dispat
 export const LANE: LaneId = ['0198c0de-0000-7000-8000-000000000001', 'test', '0198c0de-0000-7000-8000-000000000002'];
 export const uuid = (number: number): string => `0198c0de-0000-7000-9000-${String(number).padStart(12, '0')}`;
 
-function answered(statusCode: number): SendResult {
-  const rest = { retryAfter: null, error: null, responseBody: 'ok', responseTruncated: false };
+function answered(statusCode: number, retryAfter: string | null): SendResult {
+  const rest = { retryAfter, error: null, responseBody: 'ok', responseTruncated: false };
   return { startedAt: new Date(), durationMs: 5, statusCode, ...rest };
 }
 
@@ -21,6 +21,10 @@ export class World {
   readonly due = new Map<string, number>();
   readonly sent: string[] = [];
   readonly settled: string[] = [];
+  /** Whose settles have begun. */
+  readonly settling: string[] = [];
+  /** What settles said of the endpoint's run of failures, in the order in which they were written. */
+  readonly said: [id: string, failingBegins: boolean | null][] = [];
   readonly errors: string[] = [];
   readonly attempts: string[] = [];
   /** Of each claim: where it began to read, null for the head. */
@@ -39,9 +43,12 @@ export class World {
   failures = 0;
   failingSettings = 0;
   statusCode = 200;
+  retryAfter: string | null = null;
   /** What holds requests in the air, or the answer of a claim. */
   gate: Promise<unknown> = Promise.resolve();
   claimGate: Promise<unknown> = Promise.resolve();
+  /** What holds the settles of these deliveries, with whatever goes together with them. */
+  readonly settleGates = new Map<string, Promise<unknown>>();
   parkGate: Promise<unknown> = Promise.resolve();
   private watchers: (() => void)[] = [];
 
@@ -62,6 +69,9 @@ export class World {
       return { deliveries: ids.map((id) => this.claimed(id)), lanes: this.owner === token ? [lane] : [] };
     },
     settle: async (_token: string, finished: number[], settlements: Settlement[]): Promise<number[] | null> => {
+      this.settling.push(...settlements.map(({ deliveryId }) => deliveryId));
+      this.tell();
+      for (const { deliveryId } of settlements) await this.settleGates.get(deliveryId);
       if (this.failures > 0) {
         this.failures -= 1;
         throw new Error('connection lost');
@@ -69,7 +79,8 @@ export class World {
       if (!this.hasLease) return null;
       this.finished.push(...finished);
       this.tell();
-      return settlements.flatMap(({ deliveryId, number, next }, index) => {
+      return settlements.flatMap(({ deliveryId, number, next, failingBegins }, index) => {
+        this.said.push([deliveryId, failingBegins]);
         if (this.due.get(deliveryId) !== number - 1) return [];
         this.due.delete(deliveryId);
         this.settled.push(`${deliveryId} ${'end' in next ? next.end : 'waits'}`);
@@ -92,7 +103,11 @@ export class World {
         this.failingSettings -= 1;
         throw new Error('no settings');
       }
-      const settings = { url: 'https://shop.example/hook', retrySchedule: [60] } as unknown as EndpointSettings;
+      const settings = {
+        url: 'https://shop.example/hook',
+        retrySchedule: [60],
+        revision: 1n,
+      } as unknown as EndpointSettings;
       return { settings, locale: 'en' };
     },
     send: async ({ id }, _settings, signal) => {
@@ -102,7 +117,7 @@ export class World {
       this.mostInTheAir = Math.max(this.mostInTheAir, this.inTheAir);
       await Promise.race([this.gate, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
       this.inTheAir -= 1;
-      return answered(this.statusCode);
+      return answered(this.statusCode, this.retryAfter);
     },
     onAttempt: ({ id }) => {
       this.attempts.push(id);

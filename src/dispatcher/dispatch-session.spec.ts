@@ -1,6 +1,6 @@
 import { Clock } from '../common/clock.js';
 import type { DispatchSession } from './dispatch-session.js';
-import { held, uuid, World } from './dispatch-session.spec-support.js';
+import { held, LANE, uuid, World } from './dispatch-session.spec-support.js';
 
 class LateClock extends Clock {
   lateMs = 0;
@@ -85,5 +85,45 @@ describe('DispatchSession', () => {
     await session.poll();
     await world.until(() => world.attempts.length === 1);
     expect(world.sent).toEqual([uuid(1)]);
+  });
+
+  it('ends a run of failures with the next success where one failed earlier and was settled later', async () => {
+    const { gate, open } = held();
+    world.settleGates.set(uuid(1), gate);
+    world.statusCode = 500;
+    world.add(1);
+    await session.poll();
+    await world.until(() => world.settling.length === 1);
+    world.statusCode = 200;
+    world.add(2);
+    session.wake([LANE]);
+    await world.until(() => world.attempts.length === 1);
+    open();
+    await world.until(() => world.attempts.length === 2);
+    while (session.inFlight > 0) await new Promise(setImmediate);
+    const { accept } = session.offer([{ tenant: { accountId: LANE[0], mode: LANE[1] }, count: 1 }])!;
+    accept([world.handed('2', 3)]); // Without a claim, which would tell what is noted.
+    await world.until(() => world.attempts.length === 3);
+    expect(world.said).toEqual([
+      [uuid(2), false],
+      [uuid(1), true],
+      [uuid(3), false],
+    ]);
+  });
+
+  it('is not held back by a pause that was asked for by who was sent to before its endpoint was changed', async () => {
+    const { gate, open } = held();
+    Object.assign(world, { gate, statusCode: 503, retryAfter: '30' });
+    world.add(1);
+    await session.poll();
+    await world.until(() => world.inTheAir === 1);
+    session.endpointChanged(LANE);
+    open();
+    await world.until(() => world.attempts.length === 1);
+    world.statusCode = 200;
+    world.add(2);
+    session.wake([LANE]);
+    await world.until(() => world.attempts.length === 2);
+    expect(world.settled).toEqual([`${uuid(1)} waits`, `${uuid(2)} succeeded`]);
   });
 });

@@ -28,8 +28,11 @@ export interface SessionPorts {
   endUnsendable(delivery: ClaimedDelivery): Promise<void>;
   /** After an attempt took effect. */
   onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void;
-  /** The receiver is gone, or failed to the end of a schedule; also when the attempt itself came too late. */
-  onDead(lane: LaneId, reason: 'gone' | 'failing'): void;
+  /**
+   * The receiver that the endpoint had at `revision` is gone, or failed to the end of a schedule; also when the attempt
+   * itself came too late.
+   */
+  onDead(lane: LaneId, reason: 'gone' | 'failing', revision: number): void;
   /** A probe of an open circuit failed; the endpoint may have failed for longer than any of its deliveries may wait. */
   onProbeFailed(settings: EndpointSettings): void;
   onError(error: unknown, doing: string): void;
@@ -280,11 +283,14 @@ export class DispatchSession {
         return;
       }
       const sentAtMs = this.clock.monotonicMs();
+      const { pace } = lane;
       const result = await this.ports.send(delivery, recipient.settings, this.abort.signal);
       if (this.abort.signal.aborted) return;
-      const wasProbe = lane.pace.stateAt(sentAtMs) === 'half_open';
-      endSend(toPaced(result, sentAtMs, this.clock.now()));
-      if (wasProbe && lane.pace.stateAt(this.clock.monotonicMs()) !== 'closed')
+      const wasProbe = pace.stateAt(sentAtMs) === 'half_open';
+      // Another pace: the endpoint was changed meanwhile, and this answer says nothing of it as it is now.
+      const isCurrent = lane.pace === pace;
+      endSend(isCurrent ? toPaced(result, sentAtMs, this.clock.now()) : null);
+      if (isCurrent && wasProbe && pace.stateAt(this.clock.monotonicMs()) !== 'closed')
         this.ports.onProbeFailed(recipient.settings);
       ({ nextDueMs, isStillDue } = await this.settle(lane, delivery, batch, recipient, result));
     } catch (error) {
@@ -325,7 +331,9 @@ export class DispatchSession {
     for (;;) {
       try {
         const tookEffect = await this.settler.settle(batch, settlement);
-        if (settlement.disable !== null) this.ports.onDead(delivery.lane, settlement.disable);
+        // A success that was judged after this failure may have been written before it, and ended nothing.
+        if (settlement.failingBegins === true) lane.isFailing = true;
+        if (settlement.disable !== null) this.ports.onDead(delivery.lane, settlement.disable, settlement.revision);
         if (!tookEffect) return { nextDueMs: null, isStillDue: true };
         this.ports.onAttempt(delivery, result, settlement);
         const { next } = settlement;

@@ -22,6 +22,7 @@ const DISABLE: Statement = {
       revision = revision + 1, updated_at = now()
     WHERE account_id = $1 AND mode = $2 AND id = $3 AND status = 'enabled' AND deleted_at IS NULL
       AND ($4 <> 'failing' OR failing_since <= now() - $5 * interval '1 millisecond')
+      AND ($6::bigint IS NULL OR revision = $6)
     RETURNING url, failing_since,
       (SELECT a.locale FROM signalpost.accounts a WHERE a.id = target.account_id) AS locale`,
 };
@@ -60,6 +61,14 @@ interface DisabledRow {
   readonly locale: Locale;
 }
 
+/** What must hold, beside the reason, for an endpoint to be disabled. */
+export interface DisablingCondition {
+  /** Nobody changed it since this revision, by which its receiver was met; without it, it may be any. */
+  readonly revision?: number;
+  /** How long a run of failures must last to disable as `failing`; 24 hours at least. */
+  readonly failingForMs?: number;
+}
+
 /** Disables endpoints on the service's own judgement: `gone` after a 410, `failing` after a day without a success. */
 @Injectable()
 export class EndpointDisabling {
@@ -71,17 +80,16 @@ export class EndpointDisabling {
 
   /**
    * With its log and the event `webhook_endpoint.disabled`, all in the caller's transaction.
-   * @param failingForMs how long a run of failures must last to disable as `failing`; at least 24 hours
-   * @returns false when it was disabled or deleted already, or has not been `failing` for long enough
+   * @returns false when it was disabled, deleted or changed already, or has not been `failing` for long enough
    */
   async disable(
     ref: EndpointRef,
     reason: Exclude<DisabledReason, 'manual'>,
     manager: EntityManager,
-    failingForMs = 0,
+    { revision, failingForMs = 0 }: DisablingCondition = {},
   ): Promise<boolean> {
     const { accountId, mode, id } = ref;
-    const values = [accountId, mode, id, reason, Math.max(FAILING_MS, failingForMs)];
+    const values = [accountId, mode, id, reason, Math.max(FAILING_MS, failingForMs), revision ?? null];
     const [row] = await this.database.rows<DisabledRow>(DISABLE, values, manager);
     if (!row) return false;
     const data = {

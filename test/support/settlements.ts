@@ -3,12 +3,13 @@ import type { Settlement } from '../../src/deliveries/settle-arguments.js';
 
 /** A success of the claimed delivery, unless `next` says otherwise. */
 export function settlementOf(
-  { lane, id, attemptCount }: ClaimedDelivery,
+  { lane, id, revision, attemptCount }: ClaimedDelivery,
   next: Settlement['next'] = { end: 'succeeded', reason: null },
 ): Settlement {
   return {
     lane,
     deliveryId: id,
+    revision,
     number: attemptCount + 1,
     attempt: {
       startedAt: new Date(),

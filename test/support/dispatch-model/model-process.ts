@@ -217,8 +217,11 @@ export class ModelProcess {
       onClaim: () => undefined,
       onHandOff: () => undefined,
       onAttempt: ({ id }, _result, { number }) => this.world.countAttempt(id, number),
-      onDead: ([, , endpointId], reason) => {
-        if (reason === 'gone') void this.call(() => queue.disable(endpointId)).catch(() => undefined);
+      onDead: ([, , endpointId], reason, revision) => {
+        if (reason !== 'gone') return;
+        void this.call(() => {
+          if (queue.endpoints.get(endpointId)!.revision === revision) queue.disable(endpointId);
+        }).catch(() => undefined);
       },
       onProbeFailed: () => undefined,
       onError: () => undefined,

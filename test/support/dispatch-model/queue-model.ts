@@ -285,8 +285,9 @@ export class QueueModel {
         const wasEndedBeside = ended?.status === 'cancelled' || ended?.status === 'skipped';
         if (wasEndedBeside && ended.attemptCount === number - 1) ended.attemptCount = number;
       }
-      if (settlement.failingBegins !== null) {
-        this.endpoints.get(settlement.lane[2])!.isFailing = settlement.failingBegins;
+      const endpoint = this.endpoints.get(settlement.lane[2])!;
+      if (settlement.failingBegins === false || endpoint.revision === settlement.revision) {
+        endpoint.isFailing = settlement.failingBegins ?? endpoint.isFailing;
       }
     });
     for (const batch of finished) this.batches.delete(`${token} ${batch}`);

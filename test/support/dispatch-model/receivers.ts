@@ -57,6 +57,7 @@ export class Receivers {
     const { status, afterMs, retryAfterSeconds } = this.behaviours.get(delivery.lane[2])!;
     const request: InTheAir = { sender, token, delivery, atMs: this.time.nowMs };
     this.check(request, rate);
+    const pace = this.paceOf(request);
     this.inTheAir.add(request);
     this.requests.set(delivery.id, (this.requests.get(delivery.id) ?? 0) + 1);
     const result: SendResult = {
@@ -78,7 +79,9 @@ export class Receivers {
       answer(this.time.nowMs + afterMs, () => {
         const isKnown = this.inTheAir.has(request) && !signal.aborted;
         const pauseMs = isPausing(result) && retryAfterSeconds !== null ? retryAfterSeconds * 1_000 : null;
-        if (isKnown) this.paceOf(request)?.end(paceOutcome(result), request.atMs, this.time.nowMs, pauseMs);
+        // One that was forgotten meanwhile says nothing of the endpoint as it is now.
+        if (isKnown && pace === this.paceOf(request))
+          pace?.end(paceOutcome(result), request.atMs, this.time.nowMs, pauseMs);
         end();
       });
     });
