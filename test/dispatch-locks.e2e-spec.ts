@@ -80,9 +80,10 @@ describe('those who lock deliveries beside one another', () => {
       await manager.query('SELECT FROM signalpost.pending_deliveries WHERE id = ANY ($1) FOR NO KEY UPDATE', [ids]);
       return work(manager);
     });
-  /** What dispatchers leave that died with these in the air, once each. */
+  /** What dispatchers leave that died with these in the air, one after another; the last death is not counted yet. */
   const crash = async (lane: LaneId, ids: readonly string[], deaths: number) => {
     for (let death = 0; death < deaths; death++) {
+      await leases.countCrashes();
       await rows(
         `INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
          SELECT gen_random_uuid(), 1, array_fill($1::uuid, $3), array_fill('test'::text, $3), $2::uuid[],

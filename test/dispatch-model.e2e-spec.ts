@@ -24,6 +24,7 @@ const ACTS: Record<string, { readonly weight: number; readonly act: Act }> = {
   enable: { weight: 2, act: (queue, endpoint) => queue.set(endpoint, 'enabled') },
   changeOrder: { weight: 1, act: (queue, endpoint) => queue.changeOrder(endpoint) },
   endLeftovers: { weight: 1, act: (queue) => queue.endLeftovers() },
+  suspect: { weight: 2, act: (queue, chosen) => queue.suspect(chosen) },
   die: { weight: 1, act: (queue, dispatcher) => queue.die(dispatcher) },
 };
 

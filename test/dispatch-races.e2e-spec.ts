@@ -273,36 +273,6 @@ describe('dispatchers beside one another, and their deaths', () => {
     expect(arrivalCounts()).toEqual([2, 2, 2]);
   }, 40_000);
 
-  it('end a delivery as poison that was in the air at three deaths, and not its neighbours', async () => {
-    const made = await endpoint();
-    await publishMany(2);
-    const [neighbour, poison] = await listDeliveries();
-    const ids = [decodeId('del', poison!.id), decodeId('del', neighbour!.id)];
-    for (const inTheAir of [ids, ids, ids.slice(0, 1)]) {
-      await rows(
-        `WITH dead AS (
-           INSERT INTO signalpost.dispatchers (token, name, lease_until)
-           VALUES (gen_random_uuid(), 'dead', now() - interval '1 s') RETURNING token
-         )
-         INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
-         SELECT token, 1, array_fill($1::uuid, $3), array_fill('test'::text, $3), $2::uuid[], array_fill(1, $3)
-         FROM dead`,
-        [laneOf(made)[0], inTheAir, [inTheAir.length]],
-      );
-    }
-    await rows('UPDATE signalpost.lanes SET wake_at = $2 WHERE endpoint_id = $1', [laneOf(made)[2], 'infinity']);
-    await startDispatcher();
-    const deliveries = await allEnded();
-    expect(deliveries.map(({ id, status, status_reason: reason }) => [id, status, reason])).toEqual([
-      [poison!.id, 'failed', 'poison'],
-      [neighbour!.id, 'succeeded', null],
-    ]);
-    const logs = await readAll<{ id: string; action: string; delivery_id: string; description: string }>(
-      `/v1/logs?endpoint_id=${made.id}&action=delivery.failed`,
-    );
-    expect(logs).toMatchObject([{ delivery_id: poison!.id, description: expect.stringContaining('/hook') as string }]);
-  });
-
   it('find new work within a second by their polls alone', async () => {
     await endpoint();
     await startDispatcher();

@@ -12,6 +12,10 @@
 -- gets nothing but its row. `retention_days`: deliveries of events older than this, and those that were in the air at
 -- three deaths of dispatchers, come without a `body`, for the caller to end them (fail_deliveries.sql).
 --
+-- Suspects, which another death would end, go one at a time in a process: of those due one is taken, and none while
+-- another one is recorded for the caller. So what dies with the one that kills is not what happened to be beside it.
+-- `due_in_ms` of a lane with others that are due says when to look again.
+--
 -- Answers a row for each delivery, then one for each lane owned, with `id` null, `rechecked_to` how far the look at
 -- those that wait came (null: to the end), `due_in_ms` the time until the next of its deliveries is due (null: none),
 -- its `gen` as it was before its deliveries were read, so that what is added meanwhile shows as a change, its
@@ -80,6 +84,14 @@ DECLARE
   reach CONSTANT integer := 1000;
   -- As in fail_deliveries.sql.
   poison_crashes CONSTANT integer := 3;
+  -- When a lane of which a suspect was left is looked at again.
+  suspect_wait_ms CONSTANT double precision := 100;
+  suspect record;
+  suspect_lane integer := 0;
+  suspect_id uuid;
+  -- Those in the air for the caller; null: not looked for yet.
+  recorded_suspects uuid[];
+  has_left_suspect boolean[] := array_fill(false, ARRAY[cardinality(rooms)]);
   rechecked_tos uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(rooms)]);
   looked_at integer;
   free record;
@@ -232,9 +244,64 @@ BEGIN
     END LOOP;
   END LOOP;
 
+  -- Mostly there are none, and the index of suspects is empty. Only it has the order asked for.
+  FOR suspect IN
+    SELECT given.n::integer AS n, given.room, s.id
+    FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits) WITH ORDINALITY
+      AS given (account_id, mode, endpoint_id, room, rate_limit, n)
+    CROSS JOIN LATERAL (
+      SELECT p.id, p.endpoint_epoch, p.order_key
+      FROM signalpost.pending_deliveries p
+      WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+        AND p.crash_count >= 2 AND p.crash_count < poison_crashes AND p.due_at <= now()
+        AND p.id NOT IN (SELECT unnest(in_flight))
+      ORDER BY p.crash_count, p.id
+      OFFSET 0
+    ) AS s
+    JOIN signalpost.lanes l
+      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+    JOIN signalpost.webhook_endpoints w
+      ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+    JOIN signalpost.accounts a ON a.id = given.account_id
+    WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
+      AND a.status = 'active' AND s.endpoint_epoch = w.epoch
+      AND (w.rate_limit IS NULL OR w.rate_limit = given.rate_limit)
+      AND (s.order_key IS NULL OR (
+        SELECT true FROM signalpost.pending_deliveries earlier
+        WHERE earlier.account_id = given.account_id AND earlier.mode = given.mode
+          AND earlier.endpoint_id = given.endpoint_id AND earlier.order_key IS NOT NULL
+          AND (earlier.order_key, earlier.endpoint_epoch) >= (s.order_key, s.endpoint_epoch)
+          AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (s.order_key, s.endpoint_epoch, s.id)
+        ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+        LIMIT 1
+      ) IS NULL)
+  LOOP
+    IF recorded_suspects IS NULL THEN
+      SELECT coalesce(array_agg(DISTINCT q.id), '{}') INTO recorded_suspects
+      FROM signalpost.claimed_batches b
+      CROSS JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
+        AS recorded (account_id, mode, delivery_id, attempt_number)
+      CROSS JOIN LATERAL (
+        SELECT p.id FROM signalpost.pending_deliveries p
+        WHERE p.account_id = recorded.account_id AND p.mode = recorded.mode AND p.id = recorded.delivery_id
+          AND p.attempt_count = recorded.attempt_number - 1
+          AND p.crash_count >= 2 AND p.crash_count < poison_crashes
+        OFFSET 0
+      ) AS q
+      WHERE b.token = dispatcher_token;
+    END IF;
+    -- One that was given back unsent stays recorded as long as its batch.
+    IF suspect_id IS NULL AND suspect.room > 0 AND recorded_suspects <@ ARRAY[suspect.id] THEN
+      suspect_id := suspect.id;
+      suspect_lane := suspect.n;
+    ELSE
+      has_left_suspect[suspect.n] := true;
+    END IF;
+  END LOOP;
+
   -- What is recorded is what is answered, for both see what was read once; the record is written though nobody reads it.
   RETURN QUERY
-  WITH claimed AS MATERIALIZED (
+  WITH heads AS MATERIALIZED (
     SELECT given.n::integer AS lane, given.account_id, given.mode, w.revision, q.*
     FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits, after_due_ats, after_ids) WITH ORDINALITY
       AS given (account_id, mode, endpoint_id, room, rate_limit, after_due_at, after_id, n)
@@ -248,7 +315,7 @@ BEGIN
              p.crash_count
       FROM signalpost.pending_deliveries p
       WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-        AND p.endpoint_epoch = w.epoch AND p.due_at <= now()
+        AND p.endpoint_epoch = w.epoch AND p.due_at <= now() AND (p.crash_count < 2 OR p.crash_count >= poison_crashes)
         AND (p.due_at, p.id) > (
           coalesce(given.after_due_at, '-infinity'), coalesce(given.after_id, '00000000-0000-0000-0000-000000000000'))
         AND p.id NOT IN (SELECT unnest(in_flight))
@@ -262,10 +329,23 @@ BEGIN
           LIMIT 1
         ) IS NULL)
       ORDER BY p.due_at, p.id
-      LIMIT CASE WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit THEN given.room ELSE 0 END
+      LIMIT CASE
+        WHEN w.rate_limit IS NULL OR w.rate_limit = given.rate_limit
+          THEN given.room - CASE WHEN given.n = suspect_lane THEN 1 ELSE 0 END
+        ELSE 0
+      END
     ) AS q
     WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
       AND a.status = 'active'
+  ), claimed AS MATERIALIZED (
+    SELECT * FROM heads
+    UNION ALL
+    SELECT suspect_lane, w.account_id, w.mode, w.revision, p.id, p.due_at, p.event_id, p.event_type, p.operation_id,
+           p.attempt_count, p.first_attempt_at, p.crash_count
+    FROM signalpost.webhook_endpoints w
+    JOIN signalpost.pending_deliveries p ON p.account_id = w.account_id AND p.mode = w.mode AND p.id = suspect_id
+    WHERE suspect_id IS NOT NULL AND w.account_id = lane_accounts[suspect_lane] AND w.mode = lane_modes[suspect_lane]
+      AND w.id = lane_endpoints[suspect_lane]
   ), recorded AS (
     INSERT INTO signalpost.claimed_batches (token, batch, account_ids, modes, delivery_ids, attempt_numbers)
     SELECT dispatcher_token, batch_number, array_agg(c.account_id), array_agg(c.mode), array_agg(c.id),
@@ -284,7 +364,10 @@ BEGIN
 
   RETURN QUERY
   SELECT given.n::integer, NULL::uuid,
-         (extract(epoch FROM coming.due_at - clock_timestamp()) * 1000)::double precision, gens[given.n],
+         least(
+           (extract(epoch FROM coming.due_at - clock_timestamp()) * 1000)::double precision,
+           CASE WHEN has_left_suspect[given.n] THEN suspect_wait_ms END),
+         gens[given.n],
          w.status = 'enabled' AND w.deleted_at IS NULL AND a.status = 'active', w.rate_limit,
          w.failing_since IS NOT NULL, w.revision, NULL::uuid, NULL::text, NULL::text, NULL::integer,
          NULL::timestamptz, NULL::text, NULL::timestamptz, order_kept[given.n], rechecked_tos[given.n]

@@ -19,7 +19,8 @@ CREATE TABLE signalpost.pending_deliveries (
   due_at timestamptz(3) NOT NULL,
   attempt_count integer NOT NULL DEFAULT 0,
   first_attempt_at timestamptz(3),
-  -- How often a dispatcher died with this delivery in the air.
+  -- At how many deaths of dispatchers it was in the air, since an attempt ended last. At 2 it is a suspect: such go one
+  -- at a time in a process, and another death with it as the only suspect ends it.
   crash_count smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, mode, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
@@ -37,6 +38,11 @@ CREATE INDEX pending_deliveries_resent ON signalpost.pending_deliveries (account
   WHERE trigger <> 'event';
 CREATE INDEX pending_deliveries_resent_by_operation
   ON signalpost.pending_deliveries (account_id, mode, operation_id, id) WHERE trigger <> 'event';
+
+-- Suspects, and those that are to be ended as poison: mostly empty. The order is like that of no other index, so that a
+-- look-up which asks for it can take no other one.
+CREATE INDEX pending_deliveries_crashed
+  ON signalpost.pending_deliveries (account_id, mode, endpoint_id, crash_count, id) WHERE crash_count >= 2;
 
 -- Ended deliveries; a row changes only in that an attempt which was in the air at a cancellation is counted.
 CREATE TABLE signalpost.deliveries (

@@ -46,6 +46,9 @@ const DELETE_EXPIRED: Statement = {
 /**
  * Counts the death of their dispatcher for the deliveries that it had in the air and that still stand where they stood
  * when it claimed them. Only batches of dispatchers that are gone; deleting them in the same statement makes it once.
+ * The death that ends a delivery as poison counts only for a suspect that was the only one its dispatcher had: while
+ * one delivery kills, everything beside it has died no more often, so at the last death each other one is no suspect,
+ * or nobody's is counted. Several deaths at once make a suspect at most.
  * Lock: the batches, SKIP LOCKED, then the deliveries in the order of their ids, as a settle takes them.
  */
 const COUNT_CRASHES: Statement = {
@@ -60,28 +63,38 @@ const COUNT_CRASHES: Statement = {
       ) AS dead
       WHERE b.token = dead.token AND b.batch = dead.batch
       RETURNING b.token, b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers
-    ), counted AS (
-      SELECT a.account_id, a.mode, a.id, a.number, count(DISTINCT orphaned.token) AS deaths
+    ), recorded AS (
+      SELECT DISTINCT a.account_id, a.mode, a.id, a.number, orphaned.token
       FROM orphaned
       CROSS JOIN LATERAL unnest(
         orphaned.account_ids, orphaned.modes, orphaned.delivery_ids, orphaned.attempt_numbers
       ) AS a (account_id, mode, id, number)
-      GROUP BY a.account_id, a.mode, a.id, a.number
       ORDER BY a.account_id, a.mode, a.id
     ), locked AS MATERIALIZED (
-      SELECT counted.account_id, counted.mode, counted.id, counted.deaths
-      FROM counted
+      SELECT recorded.account_id, recorded.mode, recorded.id, recorded.token, q.is_suspect
+      FROM recorded
       CROSS JOIN LATERAL (
-        SELECT FROM signalpost.pending_deliveries p
-        WHERE p.account_id = counted.account_id AND p.mode = counted.mode AND p.id = counted.id
-          AND p.attempt_count = counted.number - 1
+        SELECT p.crash_count = 2 AS is_suspect FROM signalpost.pending_deliveries p
+        WHERE p.account_id = recorded.account_id AND p.mode = recorded.mode AND p.id = recorded.id
+          AND p.attempt_count = recorded.number - 1
         FOR NO KEY UPDATE
       ) AS q
+    ), counted AS (
+      SELECT judged.account_id, judged.mode, judged.id, count(*) AS deaths, bool_or(judged.suspects = 1) AS is_lone
+      FROM (
+        SELECT locked.*, count(*) FILTER (WHERE locked.is_suspect) OVER (PARTITION BY locked.token) AS suspects
+        FROM locked
+      ) AS judged
+      GROUP BY judged.account_id, judged.mode, judged.id
     )
     UPDATE signalpost.pending_deliveries AS target
-    SET crash_count = target.crash_count + locked.deaths
-    FROM locked
-    WHERE target.account_id = locked.account_id AND target.mode = locked.mode AND target.id = locked.id
+    SET crash_count = CASE
+      WHEN target.crash_count < 2 THEN least(target.crash_count + counted.deaths, 2)
+      WHEN counted.is_lone THEN target.crash_count + 1
+      ELSE target.crash_count
+    END
+    FROM counted
+    WHERE target.account_id = counted.account_id AND target.mode = counted.mode AND target.id = counted.id
     RETURNING target.account_id, target.mode, target.id`,
 };
 

@@ -5,6 +5,7 @@ import type { Mode } from '../auth/caller.js';
 @Entity({ schema: 'signalpost', name: 'pending_deliveries' })
 @Index('pending_deliveries_due', { synchronize: false })
 @Index('pending_deliveries_order', { synchronize: false })
+@Index('pending_deliveries_crashed', { synchronize: false })
 @Index('pending_deliveries_resent', { synchronize: false })
 @Index('pending_deliveries_resent_by_operation', { synchronize: false })
 export class PendingDeliveryEntity {

@@ -213,6 +213,18 @@ export class QueueComparison {
     this.model.endLeftovers();
   }
 
+  /** As two deaths leave it. */
+  async suspect(chosen: number): Promise<void> {
+    const live = this.published.filter((one) => this.isLive(one));
+    const id = live[chosen % live.length];
+    if (id === undefined) return;
+    await this.rows('UPDATE signalpost.pending_deliveries SET crash_count = 2 WHERE account_id = $1 AND id = $2', [
+      this.accountId,
+      id,
+    ]);
+    this.model.pending.get(id)!.crashCount = 2;
+  }
+
   /** A dispatcher's lease is over; somebody frees what it held, and another one takes its place. */
   async die(dispatcher: number): Promise<[real: unknown, model: unknown]> {
     const n = dispatcher % 2;

@@ -40,6 +40,8 @@ interface ModelLane {
 
 const LEASE_MS = 8_000;
 const POISON_CRASHES = 3;
+const SUSPECT_CRASHES = POISON_CRASHES - 1;
+const SUSPECT_WAIT_MS = 100;
 const REACH = 1_000;
 
 /**
@@ -196,17 +198,41 @@ export class QueueModel {
   }
 
   countCrashes(): string[] {
-    const deaths = new Map<string, Set<string>>();
-    for (const [key, { token, entries }] of this.batches) {
+    const standing = new Map<string, Set<string>>();
+    for (const [key, { token }] of this.batches) {
       if (this.leases.has(token)) continue;
+      const found = standing.get(token) ?? new Set();
+      for (const id of this.recorded(token)) found.add(id);
+      standing.set(token, found);
       this.batches.delete(key);
-      for (const [id, number] of entries) {
-        if (this.pending.get(id)?.attemptCount !== number - 1) continue;
-        deaths.set(id, (deaths.get(id) ?? new Set()).add(token));
+    }
+    const deaths = new Map<string, { count: number; isLone: boolean }>();
+    for (const ids of standing.values()) {
+      const isLone = [...ids].filter((id) => this.isSuspect(id)).length === 1;
+      for (const id of ids) {
+        const before = deaths.get(id);
+        deaths.set(id, { count: (before?.count ?? 0) + 1, isLone: isLone || before?.isLone === true });
       }
     }
-    for (const [id, tokens] of deaths) this.pending.get(id)!.crashCount += tokens.size;
+    for (const [id, { count, isLone }] of deaths) {
+      const found = this.pending.get(id)!;
+      if (found.crashCount < SUSPECT_CRASHES) {
+        found.crashCount = Math.min(found.crashCount + count, SUSPECT_CRASHES);
+      } else if (isLone) found.crashCount += 1;
+    }
     return [...deaths.keys()];
+  }
+
+  /** What is recorded as in the air for a dispatcher, and stands as it stood when it was claimed. */
+  private recorded(token: string): string[] {
+    const batches = [...this.batches.values()].filter((batch) => batch.token === token);
+    const entries = batches.flatMap((batch) => batch.entries);
+    return entries.flatMap(([id, number]) => (this.pending.get(id)?.attemptCount === number - 1 ? [id] : []));
+  }
+
+  /** One more death would end it. */
+  private isSuspect(id: string): boolean {
+    return this.pending.get(id)?.crashCount === SUSPECT_CRASHES;
   }
 
   failUnsendable(ids: readonly string[]): string[] {
@@ -241,7 +267,12 @@ export class QueueModel {
     const owned = claims.filter(({ lane }) => this.lanes.get(lane[2])!.owner === token);
     const isOrdered = new Map(owned.map((wanted) => [wanted, this.keepsOrder(wanted.lane[2])]));
     const rechecked = new Map(owned.map((wanted) => [wanted, this.arrange(wanted)]));
-    const deliveries = owned.flatMap((wanted) => this.readDue(wanted, new Set(inFlight)));
+    const { suspect, left } = this.takeSuspect(token, owned, new Set(inFlight));
+    const heads = owned.flatMap((wanted) => {
+      const room = wanted.lane === suspect?.lane ? wanted.room - 1 : wanted.room;
+      return this.readDue({ ...wanted, room }, new Set(inFlight), false);
+    });
+    const deliveries = suspect === null ? heads : [...heads, suspect];
     if (deliveries.length > 0) {
       const entries = deliveries.map(({ id, attemptCount }) => [id, attemptCount + 1] as const);
       this.batches.set(`${token} ${batch}`, { token, batch, entries });
@@ -249,13 +280,17 @@ export class QueueModel {
     const lanes = owned.map((wanted) => {
       const endpoint = this.endpoints.get(wanted.lane[2])!;
       const coming = this.queueOf(endpoint).filter(({ dueAtMs }) => dueAtMs > this.nowMs() && dueAtMs < Infinity);
+      const nextDueInMs = Math.min(
+        coming.length === 0 ? Infinity : coming[0]!.dueAtMs - this.nowMs(),
+        left.has(wanted) ? SUSPECT_WAIT_MS : Infinity,
+      );
       return {
         lane: wanted.lane,
         gen: String(this.lanes.get(wanted.lane[2])!.gen),
         isOpen: endpoint.isEnabled && !endpoint.isDeleted,
         rateLimit: endpoint.rateLimit,
         isFailing: endpoint.isFailing,
-        nextDueInMs: coming.length === 0 ? null : coming[0]!.dueAtMs - this.nowMs(),
+        nextDueInMs: nextDueInMs === Infinity ? null : nextDueInMs,
         revision: String(endpoint.revision),
         isOrdered: isOrdered.get(wanted)!,
         recheckedTo: rechecked.get(wanted)!,
@@ -363,14 +398,38 @@ export class QueueModel {
     return recheckedTo;
   }
 
-  private readDue({ lane, room, rateLimit, after }: LaneClaim, inFlight: ReadonlySet<string>): ClaimedDelivery[] {
+  /** At most one suspect is in the air of a dispatcher. `left`: whose lanes have others that are due. */
+  private takeSuspect(
+    token: string,
+    owned: readonly LaneClaim[],
+    inFlight: ReadonlySet<string>,
+  ): { suspect: ClaimedDelivery | null; left: ReadonlySet<LaneClaim> } {
+    const recorded = this.recorded(token).filter((id) => this.isSuspect(id));
+    let suspect: ClaimedDelivery | null = null;
+    const left = new Set<LaneClaim>();
+    for (const wanted of owned) {
+      const due = this.readDue({ ...wanted, room: Infinity, after: null }, inFlight, true);
+      for (const one of due.sort((a, b) => (a.id < b.id ? -1 : 1))) {
+        if (suspect === null && wanted.room > 0 && recorded.every((id) => id === one.id)) suspect = one;
+        else left.add(wanted);
+      }
+    }
+    return { suspect, left };
+  }
+
+  private readDue(
+    { lane, room, rateLimit, after }: LaneClaim,
+    inFlight: ReadonlySet<string>,
+    areSuspects: boolean,
+  ): ClaimedDelivery[] {
     const endpoint = this.endpoints.get(lane[2])!;
     if (!endpoint.isEnabled || endpoint.isDeleted) return [];
     if (endpoint.rateLimit !== null && endpoint.rateLimit !== rateLimit) return [];
     const due = this.queueOf(endpoint).filter((one) => {
       const isAfter =
         after === null || one.dueAtMs > after.dueAtMs || (one.dueAtMs === after.dueAtMs && one.id > after.id);
-      return one.dueAtMs <= this.nowMs() && isAfter && !inFlight.has(one.id) && !this.isBehind(one);
+      const isWanted = isAfter && this.isSuspect(one.id) === areSuspects;
+      return one.dueAtMs <= this.nowMs() && isWanted && !inFlight.has(one.id) && !this.isBehind(one);
     });
     return due.slice(0, room).map((one) => toClaimed(one, endpoint.revision));
   }
