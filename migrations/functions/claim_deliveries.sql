@@ -244,60 +244,66 @@ BEGIN
     END LOOP;
   END LOOP;
 
-  -- Mostly there are none, and the index of suspects is empty. Only it has the order asked for.
-  FOR suspect IN
-    SELECT given.n::integer AS n, given.room, s.id
-    FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits) WITH ORDINALITY
-      AS given (account_id, mode, endpoint_id, room, rate_limit, n)
-    CROSS JOIN LATERAL (
-      SELECT p.id, p.endpoint_epoch, p.order_key
-      FROM signalpost.pending_deliveries p
-      WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
-        AND p.crash_count >= 2 AND p.crash_count < poison_crashes AND p.due_at <= now()
-        AND p.id NOT IN (SELECT unnest(in_flight))
-      ORDER BY p.crash_count, p.id
-      OFFSET 0
-    ) AS s
-    JOIN signalpost.lanes l
-      ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
-    JOIN signalpost.webhook_endpoints w
-      ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
-    JOIN signalpost.accounts a ON a.id = given.account_id
-    WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
-      AND a.status = 'active' AND s.endpoint_epoch = w.epoch
-      AND (w.rate_limit IS NULL OR w.rate_limit = given.rate_limit)
-      AND (s.order_key IS NULL OR (
-        SELECT true FROM signalpost.pending_deliveries earlier
-        WHERE earlier.account_id = given.account_id AND earlier.mode = given.mode
-          AND earlier.endpoint_id = given.endpoint_id AND earlier.order_key IS NOT NULL
-          AND (earlier.order_key, earlier.endpoint_epoch) >= (s.order_key, s.endpoint_epoch)
-          AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (s.order_key, s.endpoint_epoch, s.id)
-        ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
-        LIMIT 1
-      ) IS NULL)
-  LOOP
-    IF recorded_suspects IS NULL THEN
-      SELECT coalesce(array_agg(DISTINCT q.id), '{}') INTO recorded_suspects
-      FROM signalpost.claimed_batches b
-      CROSS JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
-        AS recorded (account_id, mode, delivery_id, attempt_number)
+  -- Mostly there are none, and the index of suspects is empty: one step tells. Only it has the order asked for.
+  PERFORM FROM signalpost.pending_deliveries p
+  WHERE p.crash_count >= 2
+  ORDER BY p.account_id, p.mode, p.endpoint_id, p.crash_count, p.id
+  LIMIT 1;
+  IF FOUND THEN
+    FOR suspect IN
+      SELECT given.n::integer AS n, given.room, s.id
+      FROM unnest(lane_accounts, lane_modes, lane_endpoints, rooms, rate_limits) WITH ORDINALITY
+        AS given (account_id, mode, endpoint_id, room, rate_limit, n)
       CROSS JOIN LATERAL (
-        SELECT p.id FROM signalpost.pending_deliveries p
-        WHERE p.account_id = recorded.account_id AND p.mode = recorded.mode AND p.id = recorded.delivery_id
-          AND p.attempt_count = recorded.attempt_number - 1
-          AND p.crash_count >= 2 AND p.crash_count < poison_crashes
+        SELECT p.id, p.endpoint_epoch, p.order_key
+        FROM signalpost.pending_deliveries p
+        WHERE p.account_id = given.account_id AND p.mode = given.mode AND p.endpoint_id = given.endpoint_id
+          AND p.crash_count >= 2 AND p.crash_count < poison_crashes AND p.due_at <= now()
+          AND p.id NOT IN (SELECT unnest(in_flight))
+        ORDER BY p.crash_count, p.id
         OFFSET 0
-      ) AS q
-      WHERE b.token = dispatcher_token;
-    END IF;
-    -- One that was given back unsent stays recorded as long as its batch.
-    IF suspect_id IS NULL AND suspect.room > 0 AND recorded_suspects <@ ARRAY[suspect.id] THEN
-      suspect_id := suspect.id;
-      suspect_lane := suspect.n;
-    ELSE
-      has_left_suspect[suspect.n] := true;
-    END IF;
-  END LOOP;
+      ) AS s
+      JOIN signalpost.lanes l
+        ON l.account_id = given.account_id AND l.mode = given.mode AND l.endpoint_id = given.endpoint_id
+      JOIN signalpost.webhook_endpoints w
+        ON w.account_id = given.account_id AND w.mode = given.mode AND w.id = given.endpoint_id
+      JOIN signalpost.accounts a ON a.id = given.account_id
+      WHERE coalesce(l.owner, no_owner) = dispatcher_token AND w.status = 'enabled' AND w.deleted_at IS NULL
+        AND a.status = 'active' AND s.endpoint_epoch = w.epoch
+        AND (w.rate_limit IS NULL OR w.rate_limit = given.rate_limit)
+        AND (s.order_key IS NULL OR (
+          SELECT true FROM signalpost.pending_deliveries earlier
+          WHERE earlier.account_id = given.account_id AND earlier.mode = given.mode
+            AND earlier.endpoint_id = given.endpoint_id AND earlier.order_key IS NOT NULL
+            AND (earlier.order_key, earlier.endpoint_epoch) >= (s.order_key, s.endpoint_epoch)
+            AND (earlier.order_key, earlier.endpoint_epoch, earlier.id) < (s.order_key, s.endpoint_epoch, s.id)
+          ORDER BY earlier.order_key DESC, earlier.endpoint_epoch DESC, earlier.id DESC
+          LIMIT 1
+        ) IS NULL)
+    LOOP
+      IF recorded_suspects IS NULL THEN
+        SELECT coalesce(array_agg(DISTINCT q.id), '{}') INTO recorded_suspects
+        FROM signalpost.claimed_batches b
+        CROSS JOIN LATERAL unnest(b.account_ids, b.modes, b.delivery_ids, b.attempt_numbers)
+          AS recorded (account_id, mode, delivery_id, attempt_number)
+        CROSS JOIN LATERAL (
+          SELECT p.id FROM signalpost.pending_deliveries p
+          WHERE p.account_id = recorded.account_id AND p.mode = recorded.mode AND p.id = recorded.delivery_id
+            AND p.attempt_count = recorded.attempt_number - 1
+            AND p.crash_count >= 2 AND p.crash_count < poison_crashes
+          OFFSET 0
+        ) AS q
+        WHERE b.token = dispatcher_token;
+      END IF;
+      -- One that was given back unsent stays recorded as long as its batch.
+      IF suspect_id IS NULL AND suspect.room > 0 AND recorded_suspects <@ ARRAY[suspect.id] THEN
+        suspect_id := suspect.id;
+        suspect_lane := suspect.n;
+      ELSE
+        has_left_suspect[suspect.n] := true;
+      END IF;
+    END LOOP;
+  END IF;
 
   -- What is recorded is what is answered, for both see what was read once; the record is written though nobody reads it.
   RETURN QUERY
