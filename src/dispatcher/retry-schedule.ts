@@ -1,3 +1,5 @@
+import { MAX_TIMEOUT_MS } from '../webhooks/endpoint-rules.js';
+
 /** The waits after each attempt: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 3 h, 6 h, 12 h, then a day each (API.md). */
 export const DEFAULT_WAITS_SECONDS = [5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200] as const;
 const DAY_SECONDS = 86_400;
@@ -6,8 +8,6 @@ export const RETRY_WINDOW_MS = 8 * DAY_SECONDS * 1_000;
 /** A receiver may ask for a pause of at most this. */
 const MAX_RETRY_AFTER_MS = DAY_SECONDS * 1_000;
 const JITTER = 0.2;
-/** What an attempt may take: the longest `timeout_ms` of an endpoint. */
-const LONGEST_ATTEMPT_MS = 30_000;
 
 export interface RetryInput {
   /** The number of the attempt that failed, from 1. */
@@ -44,7 +44,7 @@ export function nextWaitMs(input: RetryInput): number | null {
  * keeps four fifths of each as far as the window goes, and has its last attempt at the window's end.
  */
 function fitOwnWait(jitteredMs: number, leftMs: number, [seconds = 0, ...later]: readonly number[]): number {
-  const laterMs = later.reduce((sum, wait) => sum + wait * 1_000 + LONGEST_ATTEMPT_MS, 0);
+  const laterMs = later.reduce((sum, wait) => sum + wait * 1_000 + MAX_TIMEOUT_MS, 0);
   const fittingMs = Math.max(leftMs - laterMs, seconds * 1_000 * (1 - JITTER));
   return Math.min(jitteredMs, fittingMs, leftMs);
 }

@@ -5,6 +5,8 @@ import { isEd25519Secret, isPrintableSecret, isStandardSecret } from './endpoint
 import { DEFAULT_TIMESTAMPED_HEADER, DEFAULT_TIMESTAMPED_LABEL } from './signature.js';
 import type { SignatureScheme, SignatureSettings } from './webhook-endpoint.js';
 
+/** The longest `timeout_ms`: what an attempt may take. */
+export const MAX_TIMEOUT_MS = 30_000;
 export const MAX_SCHEDULE_SECONDS = 8 * 24 * 3600;
 const LABEL = /^[a-z0-9]{1,16}$/;
 /** What stands before the time in the same header. */

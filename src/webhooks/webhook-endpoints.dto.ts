@@ -11,7 +11,7 @@ import {
   TimeField,
 } from '../common/fields.js';
 import { ENDPOINT_EVENT_TYPE_PATTERN } from './event-type-patterns.js';
-import { MAX_SCHEDULE_SECONDS } from './endpoint-rules.js';
+import { MAX_SCHEDULE_SECONDS, MAX_TIMEOUT_MS } from './endpoint-rules.js';
 import { MAX_URL_LENGTH } from './url-policy.js';
 import {
   type DisabledReason,
@@ -108,7 +108,7 @@ class EndpointOptions {
     description: 'For the whole exchange, from DNS to the last byte.',
     example: 15000,
     minimum: 1_000,
-    maximum: 30_000,
+    maximum: MAX_TIMEOUT_MS,
     optional: true,
     nullable: true,
     default: 15_000,

@@ -3,10 +3,11 @@ import type { Mode } from '../../auth/caller.js';
 import { type HostResolver, ResolutionError, type ResolvedAddress } from './host-resolver.js';
 import { OriginConnections } from './origin-connections.js';
 import { connectFailure, SendFailure } from './send-failure.js';
+import { MAX_TIMEOUT_MS } from '../endpoint-rules.js';
 import { hostAddress, judgeAddresses, type UrlPolicy } from '../url-policy.js';
 
-/** As long as the longest `timeout_ms`: a request's own deadline always comes first. */
-const CONNECT_TIMEOUT_MS = 30_000;
+/** A request's own deadline always comes first. */
+const CONNECT_TIMEOUT_MS = MAX_TIMEOUT_MS;
 /** While other addresses of the name are left to try. */
 const FIRST_CONNECT_TIMEOUT_MS = 4_000;
 /** Of a name with more addresses only the first are tried, lest one attempt knock at a hundred doors. */
