@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
@@ -5,7 +6,7 @@ import { Clock } from '../common/clock.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { isRefusedValue, isTransient } from '../database/sql-errors.js';
-import { HandOffs } from '../deliveries/hand-offs.js';
+import { type HandedLane, type HandOffOffer, HandOffs } from '../deliveries/hand-offs.js';
 import { handedLanes } from './handed-deliveries.js';
 import { IngestMemory } from './ingest-memory.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
@@ -88,7 +89,7 @@ export class EventWriter {
       throw error;
     }
     if (receipt === null) offer?.decline();
-    else offer?.accept(handedLanes(plan, receipt));
+    else if (offer !== null) await handOver(offer, handedLanes(plan, receipt));
     return receipt;
   }
 
@@ -118,6 +119,17 @@ export class EventWriter {
     if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
     return { plan, receipt };
   }
+}
+
+/**
+ * Webhooks leave before the answers of their publishes are made. On a kept connection a request is written a turn of the
+ * event loop later, for undici looks first whether the receiver has closed it.
+ */
+async function handOver(offer: HandOffOffer, handed: readonly HandedLane[]): Promise<void> {
+  offer.accept(handed);
+  if (handed.length === 0) return;
+  await nextTurn(); // They take their connections before it, and are written in the same phase as it, behind it.
+  await nextTurn();
 }
 
 function refusesAny({ units }: PublishPlan): boolean {
