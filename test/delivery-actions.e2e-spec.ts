@@ -104,7 +104,7 @@ describe('acting on deliveries', () => {
       const before = await deliveryOf(event);
       expect(before.in_flight).toBe(true);
       expect(await acted(before.id, 'retry')).toEqual(before);
-      expect(await settle(delivery!)).toEqual([0]);
+      expect(await settle(delivery!)).toEqual(['settled']);
       expect(await deliveryOf(event)).toMatchObject({ status: 'succeeded', attempt_count: 1 });
     });
 
@@ -210,7 +210,7 @@ describe('acting on deliveries', () => {
       const { id } = await deliveryOf(event);
       const cancelled = await acted(id, 'cancel');
       expect(cancelled).toMatchObject({ status: 'cancelled', attempt_count: 0, attempts: [] });
-      expect(await settle(delivery!)).toEqual([]);
+      expect(await settle(delivery!)).toEqual(['recorded']);
       expect(await readDelivery(id)).toEqual({
         ...cancelled,
         attempt_count: 1,

@@ -146,8 +146,8 @@ describe('dispatchers beside one another, and their deaths', () => {
     it('lets an attempt take effect once', async () => {
       const event = await publish('col_1');
       const [delivery] = await claim();
-      expect(await queue.settle(token, [1], [settlementOf(delivery!, wait)])).toEqual([0]);
-      expect(await queue.settle(token, [], [settlementOf(delivery!)])).toEqual([]);
+      expect(await queue.settle(token, [1], [settlementOf(delivery!, wait)])).toEqual(['settled']);
+      expect(await queue.settle(token, [], [settlementOf(delivery!)])).toEqual(['dropped']);
       const shown = await deliveryWhen(sending.service, sending.key, event.id, () => true);
       expect(shown).toMatchObject({ status: 'pending', attempt_count: 1, attempts: [{ number: 1 }] });
     });
@@ -163,7 +163,7 @@ describe('dispatchers beside one another, and their deaths', () => {
            'cancelled_by_user', now() FROM ended`,
         [delivery!.id],
       );
-      expect(await queue.settle(token, [1], [settlementOf(delivery!)])).toEqual([]);
+      expect(await queue.settle(token, [1], [settlementOf(delivery!)])).toEqual(['recorded']);
       expect(await ended(event)).toMatchObject({
         status: 'cancelled',
         status_reason: 'cancelled_by_user',
@@ -183,7 +183,7 @@ describe('dispatchers beside one another, and their deaths', () => {
       expect(await queue.park(token, [lane])).toHaveLength(1);
       expect((await queue.findReadyLanes(100)).map(([, , id]) => id)).toContain(lane[2]);
       const [delivery] = await claim(2);
-      expect(await queue.settle(token, [2], [settlementOf(delivery!)])).toEqual([0]);
+      expect(await queue.settle(token, [2], [settlementOf(delivery!)])).toEqual(['settled']);
     });
 
     it('leaves nothing asleep when lanes are given back while events are published', async () => {

@@ -52,7 +52,7 @@ describe('erasing an operation with deliveries', () => {
     expect(await erasures()).toMatchObject([{ metadata: { events: 2, deliveries_cancelled: 5 } }]);
 
     const queue = sending.service.app.get(LaneQueueRepository);
-    expect(await queue.settle(token, [batch - 1], [settlementOf(inAir!)])).toEqual([]);
+    expect(await queue.settle(token, [batch - 1], [settlementOf(inAir!)])).toEqual(['recorded']);
     const shown = await readDelivery(encodeId('del', inAir!.id));
     expect(shown).toMatchObject({ status: 'cancelled', attempt_count: 1, attempts: [{ outcome: 'succeeded' }] });
     const next = await publishNew(sending.service, sending.key, operationEvent('collect.succeeded', 'col_1'));

@@ -1,5 +1,7 @@
+import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { Metrics } from '../src/common/metrics/metrics.js';
 import { startSending, makeEndpoint } from './support/deliveries.js';
 import { operationEvent, publishNew } from './support/publishing.js';
@@ -47,5 +49,24 @@ describe('what is watched', () => {
     expect(await valueOf('dispatcher_concurrency')).toBe(service.config.dispatchConcurrency);
     expect(await valueOf('webhook_backlog')).not.toBeNull();
     expect(await valueOf('webhook_oldest_due_seconds')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('counts and tells of an attempt whose delivery was cancelled while it was in the air', async () => {
+    const lines = jest.spyOn(Logger.prototype, 'log');
+    const { test } = await service.makeAccount();
+    await makeEndpoint(service, test.secretKey, { url: receiver.url('/held') });
+    let answer: () => void = () => undefined;
+    receiver.answer = () => ({ status: 500, after: new Promise<void>((resolve) => (answer = resolve)) });
+    const event = await publishNew(service, test.secretKey, operationEvent('collect.pending', 'col_1'));
+    await receiver.until(() => receiver.arrivals.some(({ eventId }) => eventId === event.id));
+    const { body } = await service.call('get', `/v1/deliveries?event_id=${event.id}`, { key: test.secretKey });
+    const [{ id }] = (body as { data: { id: string }[] }).data as [{ id: string }];
+    await service.call('post', `/v1/deliveries/${id}/cancel`, { key: test.secretKey }).expect(200);
+    answer();
+    await until(async () => (await valueOf('webhook_attempts_total{outcome="status_5xx"}')) === 1);
+    expect(lines.mock.calls.map(([line]) => line as object)).toContainEqual(
+      expect.objectContaining({ delivery_id: id, event_id: event.id, outcome: 'status_5xx', next: 'ended meanwhile' }),
+    );
+    lines.mockRestore();
   });
 });

@@ -5,8 +5,8 @@
 --
 -- `finished_batches`: rows of claimed_batches of which nothing is in the air any more.
 --
--- Answers the places (from 1) of the settlements that took effect; null when the lease is lost: then nothing was
--- written.
+-- Answers the places (from 1) of the settlements that took effect, and, as negative numbers, of those of which the
+-- attempt alone was recorded; null when the lease is lost: then nothing was written.
 --
 -- Lock: the dispatcher's row against its deletion (heartbeats go on), the endpoints (shared, or for update where their
 -- failing changes), the deliveries, their followers, each in the order of their ids, at last the counters of attempts.
@@ -269,6 +269,9 @@ BEGIN
   ON CONFLICT (account_id, mode, endpoint_id, hour, reason, bucket)
   DO UPDATE SET count = target.count + excluded.count;
 
+  FOREACH n IN ARRAY cancelled LOOP
+    settled := array_append(settled, -n);
+  END LOOP;
   RETURN settled;
 END
 $function$;

@@ -4,7 +4,7 @@ import { AppConfig } from '../config/app-config.js';
 import { Database, type Statement } from '../database/database.js';
 import { type ParameterType, parameterList } from '../database/binary-parameters.js';
 import type { LaneId } from './lane-signals.js';
-import { SETTLE_DELIVERIES, settleArguments, type Settlement } from './settle-arguments.js';
+import { SETTLE_DELIVERIES, settleArguments, type SettleEffect, type Settlement } from './settle-arguments.js';
 
 /** A place in a lane's queue, which is in the order of due times, then ids. */
 export interface QueuePosition {
@@ -217,15 +217,17 @@ export class LaneQueueRepository {
     return { deliveries, lanes };
   }
 
-  /** The settlements that took effect, by index; null when the lease is lost and nothing was written. */
+  /** What became of each settlement; null when the lease is lost and nothing was written. */
   async settle(
     token: string,
     finishedBatches: readonly number[],
     settlements: readonly Settlement[],
-  ): Promise<number[] | null> {
+  ): Promise<SettleEffect[] | null> {
     const values = [token, finishedBatches, ...settleArguments(settlements)];
     const [row] = await this.database.rows<{ settled: number[] | null }>(SETTLE_DELIVERIES, values);
-    return row!.settled?.map((number) => number - 1) ?? null;
+    if (row!.settled === null) return null;
+    const places = new Set(row!.settled);
+    return settlements.map((_, index) => effectOf(index + 1, places));
   }
 
   /** Gives back the lanes that nothing was added to meanwhile; returns those. */
@@ -233,6 +235,11 @@ export class LaneQueueRepository {
     const rows = await this.database.rows<LaneRow>(PARK, [token, ...laneColumns(lanes)]);
     return rows.map(toLaneId);
   }
+}
+
+function effectOf(place: number, places: ReadonlySet<number>): SettleEffect {
+  if (places.has(place)) return 'settled';
+  return places.has(-place) ? 'recorded' : 'dropped';
 }
 
 function laneColumns(lanes: readonly LaneId[]): [string[], string[], string[]] {

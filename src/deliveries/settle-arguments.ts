@@ -51,6 +51,12 @@ export interface Settlement {
   readonly systemEvent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> } | null;
 }
 
+/**
+ * What a settle did: `settled`, its delivery ended or waits for the next attempt; `recorded`, the delivery had been
+ * cancelled or skipped meanwhile and got the attempt alone; `dropped`, nothing, for the delivery had moved on otherwise.
+ */
+export type SettleEffect = 'settled' | 'recorded' | 'dropped';
+
 const TYPES = [
   'uuid',
   'bigint[]',

@@ -8,7 +8,7 @@ import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import type { ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 import { EndpointDisabling, type DisablingCondition } from '../webhooks/endpoint-disabling.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 
@@ -19,7 +19,7 @@ const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 /**
  * What follows an attempt: counts, and one wide line (of failures always, of successes at `LOG_LEVEL` debug), where it
- * took effect; and the end of a dead endpoint.
+ * was recorded; and the end of a dead endpoint.
  */
 @Injectable()
 export class AttemptObserver {
@@ -85,7 +85,7 @@ export class AttemptObserver {
     this.handed.inc(deliveries);
   }
 
-  observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
+  observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement, effect: SettleEffect): void {
     const outcome = outcomeOf(settlement.attempt.outcome, result);
     this.attempts.inc({ outcome });
     this.activity.add(outcome === 'succeeded' ? 'deliveries' : 'failedAttempts', 1);
@@ -101,7 +101,7 @@ export class AttemptObserver {
         outcome,
         status_code: result.statusCode,
         duration_ms: result.durationMs,
-        next: 'waitMs' in settlement.next ? `in ${Math.round(settlement.next.waitMs / 1_000)} s` : settlement.next.end,
+        next: effect === 'settled' ? nextOf(settlement) : 'ended meanwhile',
       };
       if (outcome === 'succeeded') this.logger.debug(line);
       else this.logger.log(line);
@@ -126,6 +126,10 @@ export class AttemptObserver {
       }
     }
   }
+}
+
+function nextOf({ next }: Settlement): string {
+  return 'waitMs' in next ? `in ${Math.round(next.waitMs / 1_000)} s` : next.end;
 }
 
 function outcomeOf(outcome: 'succeeded' | 'failed', result: SendResult): string {

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { LaneQueueRepository, type ClaimedDelivery } from '../deliveries/lane-queue.repository.js';
 import { after } from '../common/commit-turns.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { AttemptObserver } from './attempt-observer.js';
@@ -46,8 +46,8 @@ export class DispatchPorts implements SessionPorts {
     this.observer.countHandOff(deliveries);
   }
 
-  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void {
-    this.observer.observe(delivery, result, settlement);
+  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement, effect: SettleEffect): void {
+    this.observer.observe(delivery, result, settlement, effect);
   }
 
   onDead(lane: LaneId, reason: 'gone' | 'failing', revision: number): void {

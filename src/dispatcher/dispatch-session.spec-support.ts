@@ -2,7 +2,7 @@ import { Clock } from '../common/clock.js';
 import type { HandedLane } from '../deliveries/hand-offs.js';
 import type { Claim, ClaimedDelivery, LaneClaim } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { DispatchSession, type SessionLimits, type SessionPorts } from './dispatch-session.js';
@@ -68,7 +68,7 @@ export class World {
       const lane = { lane: LANE, gen: '1', isOpen: true, recheckedTo: null, ...rest };
       return { deliveries: ids.map((id) => this.claimed(id)), lanes: this.owner === token ? [lane] : [] };
     },
-    settle: async (_token: string, finished: number[], settlements: Settlement[]): Promise<number[] | null> => {
+    settle: async (_token: string, finished: number[], settlements: Settlement[]): Promise<SettleEffect[] | null> => {
       this.settling.push(...settlements.map(({ deliveryId }) => deliveryId));
       this.tell();
       for (const { deliveryId } of settlements) await this.settleGates.get(deliveryId);
@@ -79,13 +79,13 @@ export class World {
       if (!this.hasLease) return null;
       this.finished.push(...finished);
       this.tell();
-      return settlements.flatMap(({ deliveryId, number, next, failingBegins }, index) => {
+      return settlements.map(({ deliveryId, number, next, failingBegins }) => {
         this.said.push([deliveryId, failingBegins]);
-        if (this.due.get(deliveryId) !== number - 1) return [];
+        if (this.due.get(deliveryId) !== number - 1) return 'dropped';
         this.due.delete(deliveryId);
         this.settled.push(`${deliveryId} ${'end' in next ? next.end : 'waits'}`);
         this.tell();
-        return [index];
+        return 'settled';
       });
     },
     park: async (): Promise<LaneId[]> => {

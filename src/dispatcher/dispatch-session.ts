@@ -5,7 +5,7 @@ import type { Clock } from '../common/clock.js';
 import type { HandedLane, HandOffOffer, PlannedLedger } from '../deliveries/hand-offs.js';
 import type { ClaimedDelivery, LaneClaim, LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
 import type { LaneId } from '../deliveries/lane-signals.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 import type { EndpointSettings } from '../webhooks/endpoint-settings.js';
 import type { SendResult } from '../webhooks/sending/webhook-client.js';
 import { judgeAttempt } from './attempt-outcome.js';
@@ -26,8 +26,8 @@ export interface SessionPorts {
   onHandOff(deliveries: number): void;
   /** Ends a delivery that nobody may send any more. */
   endUnsendable(delivery: ClaimedDelivery): Promise<void>;
-  /** After an attempt took effect. */
-  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement): void;
+  /** After an attempt was written. */
+  onAttempt(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement, effect: SettleEffect): void;
   /**
    * The receiver that the endpoint had at `revision` is gone, or failed to the end of a schedule; also when the attempt
    * itself came too late.
@@ -330,12 +330,12 @@ export class DispatchSession {
     lane.isFailing = settlement.failingBegins ?? isFailing;
     for (;;) {
       try {
-        const tookEffect = await this.settler.settle(batch, settlement);
+        const effect = await this.settler.settle(batch, settlement);
         // A success that was judged after this failure may have been written before it, and ended nothing.
         if (settlement.failingBegins === true) lane.isFailing = true;
         if (settlement.disable !== null) this.ports.onDead(delivery.lane, settlement.disable, settlement.revision);
-        if (!tookEffect) return { nextDueMs: null, isStillDue: true };
-        this.ports.onAttempt(delivery, result, settlement);
+        if (effect !== 'dropped') this.ports.onAttempt(delivery, result, settlement, effect);
+        if (effect !== 'settled') return { nextDueMs: null, isStillDue: true };
         const { next } = settlement;
         const nextDueMs = 'waitMs' in next ? this.clock.monotonicMs() + next.waitMs : null;
         return { nextDueMs, isStillDue: false };

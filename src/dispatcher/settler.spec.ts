@@ -1,11 +1,11 @@
 import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 import { LeaseLostError, Settler } from './settler.js';
 
 interface Call {
   readonly finished: readonly number[];
   readonly names: readonly string[];
-  readonly answer: (settled: number[] | null | Error) => void;
+  readonly answer: (effects: SettleEffect[] | null | Error) => void;
 }
 
 /** Keeps each settle until the test answers it. */
@@ -13,10 +13,14 @@ class HeldQueue {
   readonly calls: Call[] = [];
   private tell: () => void = () => undefined;
 
-  settle(_token: string, finished: readonly number[], settlements: readonly Settlement[]): Promise<number[] | null> {
+  settle(
+    _token: string,
+    finished: readonly number[],
+    settlements: readonly Settlement[],
+  ): Promise<SettleEffect[] | null> {
     return new Promise((resolve, reject) => {
-      const answer = (settled: number[] | null | Error) =>
-        settled instanceof Error ? reject(settled) : resolve(settled);
+      const answer = (effects: SettleEffect[] | null | Error) =>
+        effects instanceof Error ? reject(effects) : resolve(effects);
       this.calls.push({ finished, names: settlements.map(({ deliveryId }) => deliveryId), answer });
       this.tell();
     });
@@ -54,7 +58,7 @@ describe('Settler', () => {
     void settle(1, 'd');
     await new Promise(setImmediate);
     expect(queue.calls).toHaveLength(1);
-    first.answer([0, 1]);
+    first.answer(['settled', 'settled']);
     await queue.call(2);
     expect(queue.calls.map(({ names }) => names)).toEqual([
       ['a', 'b'],
@@ -73,11 +77,11 @@ describe('Settler', () => {
     expect((await queue.call(2)).names).toEqual(['b']);
   });
 
-  it('tells each whether it took effect', async () => {
+  it('tells each what became of it', async () => {
     settler.openBatch(1, 2);
     const results = [settle(1, 'a'), settle(1, 'b')];
-    (await queue.call(1)).answer([1]);
-    expect(await Promise.all(results)).toEqual([false, true]);
+    (await queue.call(1)).answer(['recorded', 'settled']);
+    expect(await Promise.all(results)).toEqual(['recorded', 'settled']);
   });
 
   it('ends a batch with the last of its deliveries, sent or released', async () => {
@@ -86,7 +90,7 @@ describe('Settler', () => {
     void settle(1, 'a');
     const first = await queue.call(1);
     expect(first.finished).toEqual([]);
-    first.answer([0]);
+    first.answer(['settled']);
     settler.release(1);
     void settle(2, 'b');
     expect((await queue.call(2)).finished).toEqual([1, 2]);
@@ -111,7 +115,7 @@ describe('Settler', () => {
     void settle(3, 'b');
     const second = await queue.call(2);
     expect([...second.finished].sort()).toEqual([1, 3]);
-    second.answer([0]);
+    second.answer(['settled']);
     void settle(2, 'a');
     expect((await queue.call(3)).finished).toEqual([2]);
   });
@@ -125,7 +129,7 @@ describe('Settler', () => {
     passTime();
     const second = await queue.call(2);
     expect([first.finished, second.finished]).toEqual([[], []]);
-    second.answer([0]);
+    second.answer(['settled']);
     first.answer(new Error('connection lost'));
     await failed;
     void settle(1, 'a');
@@ -139,10 +143,10 @@ describe('Settler', () => {
     void settle(1, 'b');
     await new Promise(setImmediate);
     passTime();
-    (await queue.call(2)).answer([0]);
+    (await queue.call(2)).answer(['settled']);
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
     expect(queue.calls).toHaveLength(2);
-    first.answer([0]);
+    first.answer(['settled']);
     expect(await queue.call(3)).toMatchObject({ finished: [1], names: [] });
   });
 
@@ -153,7 +157,7 @@ describe('Settler', () => {
     first.answer([]);
     settler.openBatch(2, 2);
     void settle(2, 'a');
-    (await queue.call(2)).answer([0]);
+    (await queue.call(2)).answer(['settled']);
     void settle(2, 'b');
     await queue.call(3);
     expect(queue.calls.map(({ finished }) => finished)).toEqual([[1], [1], [1, 2]]);

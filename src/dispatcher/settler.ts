@@ -1,7 +1,7 @@
 import { type After, CommitTurns } from '../common/commit-turns.js';
 import { isRefusedValue } from '../database/sql-errors.js';
 import type { LaneQueueRepository } from '../deliveries/lane-queue.repository.js';
-import type { Settlement } from '../deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../deliveries/settle-arguments.js';
 
 const SETTLE_ROWS = 500;
 const RETRY_MS = 200;
@@ -11,8 +11,7 @@ const LOST_BATCHES = 50;
 interface WaitingSettlement {
   readonly settlement: Settlement;
   readonly batch: number;
-  /** `true`: it took effect; `false`: the delivery had changed meanwhile. */
-  readonly resolve: (settled: boolean) => void;
+  readonly resolve: (effect: SettleEffect) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -49,7 +48,7 @@ export class Settler {
     this.open.set(batch, deliveries);
   }
 
-  settle(batch: number, settlement: Settlement): Promise<boolean> {
+  settle(batch: number, settlement: Settlement): Promise<SettleEffect> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ settlement, batch, resolve, reject });
       this.schedule();
@@ -113,16 +112,15 @@ export class Settler {
     const ending = [...counts.keys()].filter((batch) => this.open.get(batch) === counts.get(batch));
     const finished = this.finished.splice(0);
     try {
-      const settled = await this.repository.settle(
+      const effects = await this.repository.settle(
         this.token,
         [...new Set([...this.lost, ...finished, ...ending])],
         group.map(({ settlement }) => settlement),
       );
-      if (settled === null) throw new LeaseLostError();
+      if (effects === null) throw new LeaseLostError();
       for (const batch of ending) this.open.delete(batch);
       for (const [batch, count] of counts) if (this.open.has(batch)) this.countDown(batch, count);
-      const tookEffect = new Set(settled);
-      group.forEach(({ resolve }, index) => resolve(tookEffect.has(index)));
+      group.forEach(({ resolve }, index) => resolve(effects[index]!));
     } catch (error) {
       // Without the lease its batches are gone with it.
       if (!(error instanceof LeaseLostError)) this.finished.push(...finished);

@@ -162,7 +162,7 @@ export class QueueComparison {
     );
     const real = await this.queue.settle(first.token, finished, settlements);
     const model = this.model.settle(first.token, finished, settlements);
-    return [real?.sort(), model?.sort()];
+    return [real, model];
   }
 
   async park(dispatcher: number, endpoint: number): Promise<[real: unknown, model: unknown]> {

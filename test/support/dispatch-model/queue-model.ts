@@ -1,7 +1,7 @@
 import type { HandedLane, HandOffOffer } from '../../../src/deliveries/hand-offs.js';
 import type { Claim, ClaimedDelivery, LaneClaim } from '../../../src/deliveries/lane-queue.repository.js';
 import type { LaneId } from '../../../src/deliveries/lane-signals.js';
-import type { Settlement } from '../../../src/deliveries/settle-arguments.js';
+import type { SettleEffect, Settlement } from '../../../src/deliveries/settle-arguments.js';
 import { POISON_CRASHES, QueueRows, SUSPECT_CRASHES, toClaimed } from './queue-rows.js';
 import type { ModelEndpoint } from './queue-rows.js';
 
@@ -229,16 +229,16 @@ export class QueueModel extends QueueRows {
     return { deliveries, lanes };
   }
 
-  settle(token: string, finished: readonly number[], settlements: readonly Settlement[]): number[] | null {
+  settle(token: string, finished: readonly number[], settlements: readonly Settlement[]): SettleEffect[] | null {
     if (!this.hasLease(token)) return null;
-    const settled: number[] = [];
-    settlements.forEach((settlement, index) => {
+    const effects = settlements.map((settlement): SettleEffect => {
+      let effect: SettleEffect = 'dropped';
       const { deliveryId: id, number, next } = settlement;
       const found = this.pending.get(id);
       if (found?.attemptCount === number - 1 && !this.isLive(found)) this.endLeftover(found);
       const current = this.pending.get(id);
       if (current?.attemptCount === number - 1) {
-        settled.push(index);
+        effect = 'settled';
         if ('end' in next) this.end(current, { status: next.end, reason: next.reason, attemptCount: number });
         else {
           const firstAttemptAt = current.firstAttemptAt ?? settlement.attempt.startedAt;
@@ -248,15 +248,19 @@ export class QueueModel extends QueueRows {
       } else {
         const ended = this.ended.get(id);
         const wasEndedBeside = ended?.status === 'cancelled' || ended?.status === 'skipped';
-        if (wasEndedBeside && ended.attemptCount === number - 1) ended.attemptCount = number;
+        if (wasEndedBeside && ended.attemptCount === number - 1) {
+          ended.attemptCount = number;
+          effect = 'recorded';
+        }
       }
       const endpoint = this.endpoints.get(settlement.lane[2])!;
       if (settlement.failingBegins === false || endpoint.revision === settlement.revision) {
         endpoint.isFailing = settlement.failingBegins ?? endpoint.isFailing;
       }
+      return effect;
     });
     for (const batch of finished) this.batches.delete(`${token} ${batch}`);
-    return settled;
+    return effects;
   }
 
   /** What is recorded as in the air. */
