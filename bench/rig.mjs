@@ -92,6 +92,9 @@ export class Rig {
         PORT: String(port),
         METRICS_PORT: String(metricsPort),
         LOG_LEVEL: 'error',
+        // As in the image.
+        MALLOC_MMAP_THRESHOLD_: '1048576',
+        MALLOC_TRIM_THRESHOLD_: '33554432',
         ...environment,
       },
     });
