@@ -64,7 +64,8 @@ export class QueueLoop {
       if (deliveries.length === 0) throw new Error(`Only ${settled} of ${count} deliveries were there to claim.`);
       for (const { lane, dueAtMs, id } of deliveries)
         this.#claims.find((claim) => claim.lane[2] === lane[2]).after = { dueAtMs, id };
-      settled += (await this.repository.settle(this.#token, [this.#batch], deliveries.map(succeeded))).length;
+      const effects = await this.repository.settle(this.#token, [this.#batch], deliveries.map(succeeded));
+      settled += effects.filter((effect) => effect === 'settled').length;
     }
     return { beginMs, endMs: monotonicMs() };
   }

@@ -160,7 +160,7 @@ describe('those who lock deliveries beside one another', () => {
         return [isEnding, isSettling];
       });
       await ending;
-      expect(await settling).toEqual([]);
+      expect(await settling).toEqual(['recorded', 'recorded']);
       const shown = await listDeliveries();
       expect(shown.map(({ status, attempt_count: count }) => `${status} ${count}`)).toEqual([
         'cancelled 1',
