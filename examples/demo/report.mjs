@@ -11,7 +11,7 @@ export function report({ published, receiver, waiting }) {
   verified             ${receiver.verifiedIds().length}
   duplicates           ${receiver.duplicates}
 
-  from acknowledged to received
+  from publish to receipt
     single publishes   ${showLatency(singles, receiver)}
     batches of ${BATCH_EVENTS}      ${showLatency(batched, receiver)}
 `);
@@ -55,11 +55,11 @@ function sumByCurrency(operations) {
     );
 }
 
-/** A webhook may overtake the answer to its publishing: that is 0. */
+/** From the beginning of a publish's request: its webhooks may arrive before its answer. */
 function showLatency(published, receiver) {
   const sorted = published
     .filter(({ id }) => receiver.has(id))
-    .map(({ id, acknowledgedMs }) => Math.max(0, receiver.arrivedMs(id) - acknowledgedMs))
+    .map(({ id, sentMs }) => receiver.arrivedMs(id) - sentMs)
     .sort((a, b) => a - b);
   if (sorted.length === 0) return '–';
   const nearestRank = (share) => `${sorted[Math.ceil(share * sorted.length) - 1].toFixed(0)} ms`;

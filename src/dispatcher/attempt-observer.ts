@@ -88,7 +88,8 @@ export class AttemptObserver {
   observe(delivery: ClaimedDelivery, result: SendResult, settlement: Settlement, effect: SettleEffect): void {
     const outcome = outcomeOf(settlement.attempt.outcome, result);
     this.attempts.inc({ outcome });
-    this.activity.add(outcome === 'succeeded' ? 'deliveries' : 'failedAttempts', 1);
+    if (outcome !== 'succeeded') this.activity.add('failedAttempts', 1);
+    else if (effect === 'settled') this.activity.add('deliveries', 1);
     this.duration.observe(result.durationMs / 1_000);
     this.lateness.observe(Math.max(0, result.startedAt.getTime() - delivery.dueAtMs) / 1_000);
     if (outcome !== 'succeeded' || this.logsSuccesses) {

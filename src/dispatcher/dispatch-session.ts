@@ -45,6 +45,8 @@ export type SessionLimits = Omit<BookLimits, 'claimLanes'>;
 
 const CLAIM_LANES = 200;
 const RETRY_MS = 200;
+/** So many requests begin before answers are read again, and before others have their turn of the event loop. */
+const SENDS_A_TURN = 32;
 /** A delivery that could not even be tried waits so long, lest it be claimed again at once. */
 const STUMBLE_MS = 1_000;
 
@@ -148,9 +150,7 @@ export class DispatchSession {
     const count = handed.reduce((sum, item) => sum + item.deliveries.length, 0);
     if (count > 0) {
       this.ports.onHandOff(deliveries.length);
-      this.settler.openBatch(batch, count);
-      for (let n = deliveries.length; n < count; n++) this.settler.release(batch);
-      for (const delivery of deliveries) void this.deliver(delivery, batch);
+      void this.deliverBatch(batch, count, deliveries);
     }
     this.poke();
   }
@@ -240,9 +240,7 @@ export class DispatchSession {
       this.ports.onClaim(claim.deliveries.length);
       const deliveries = this.book.apply(claims, claim, this.clock.monotonicMs());
       if (claim.deliveries.length === 0) return claim.lanes.length > 0;
-      this.settler.openBatch(batch, claim.deliveries.length);
-      for (let n = deliveries.length; n < claim.deliveries.length; n++) this.settler.release(batch);
-      for (const delivery of deliveries) void this.deliver(delivery, batch);
+      void this.deliverBatch(batch, claim.deliveries.length, deliveries);
       return true;
     } catch (error) {
       this.book.giveBack(claims);
@@ -250,6 +248,16 @@ export class DispatchSession {
       this.ports.onError(error, 'claim');
       await this.pause(RETRY_MS);
       return false;
+    }
+  }
+
+  /** Of the `count` that the batch has, those that the book did not refuse. */
+  private async deliverBatch(batch: number, count: number, deliveries: readonly ClaimedDelivery[]): Promise<void> {
+    this.settler.openBatch(batch, count);
+    for (let n = deliveries.length; n < count; n++) this.settler.release(batch);
+    for (let begin = 0; begin < deliveries.length; begin += SENDS_A_TURN) {
+      if (begin > 0) await nextTurn();
+      for (const delivery of deliveries.slice(begin, begin + SENDS_A_TURN)) void this.deliver(delivery, batch);
     }
   }
 
@@ -370,9 +378,7 @@ export class DispatchSession {
       const ids = lanes.map(({ id }) => id);
       for (const id of await this.ports.queue.park(this.token, ids)) parked.add(laneKey(id));
     } finally {
-      for (const lane of lanes) {
-        this.book.endParking(lane, parked.has(lane.key));
-      }
+      for (const lane of lanes) this.book.endParking(lane, parked.has(lane.key));
       this.poke();
     }
   }

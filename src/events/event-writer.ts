@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error.js';
@@ -6,7 +5,7 @@ import { Clock } from '../common/clock.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { isRefusedValue, isTransient } from '../database/sql-errors.js';
-import { type HandedLane, type HandOffOffer, HandOffs } from '../deliveries/hand-offs.js';
+import { HandOffs } from '../deliveries/hand-offs.js';
 import { handedLanes } from './handed-deliveries.js';
 import { IngestMemory } from './ingest-memory.js';
 import { IngestRepository, type PublishReceipt } from './ingest.repository.js';
@@ -22,6 +21,8 @@ const MAX_LOCKED_ATTEMPTS = 3;
 export interface WrittenPlan {
   readonly plan: PublishPlan;
   readonly receipt: PublishReceipt | null;
+  /** Whether deliveries of it are with this process's dispatcher, which is about to send them. */
+  readonly isHandedOver: boolean;
 }
 
 /**
@@ -55,10 +56,10 @@ export class EventWriter {
     const plan = planPublish(units, snapshot);
     // What is refused is refused for what the database says.
     if (refusesAny(plan) || writesNothing(plan) || touchesExpiring(plan, this.config.retentionDays)) return null;
-    const receipt = await this.writeUnlocked(plan);
-    if (receipt === null) this.memory.guessedWrong(plan);
+    const written = await this.writeUnlocked(plan);
+    if (written === null) this.memory.guessedWrong(plan);
     else this.memory.guessedRight(plan);
-    return receipt && { plan, receipt };
+    return written;
   }
 
   private async writeRead(units: PublishUnit[]): Promise<WrittenPlan> {
@@ -66,16 +67,15 @@ export class EventWriter {
     const snapshot = await this.repository.readSnapshot(snapshotRequest(units));
     this.memory.learnTime(snapshot.nowMs, askedAtMs, this.clock.monotonicMs());
     const plan = planPublish(units, snapshot);
-    if (writesNothing(plan)) return { plan, receipt: null };
+    if (writesNothing(plan)) return { plan, receipt: null, isHandedOver: false };
     if (touchesExpiring(plan, this.config.retentionDays)) return this.writeLocked(units);
-    const receipt = await this.writeUnlocked(plan);
-    return receipt === null ? this.writeLocked(units) : { plan, receipt };
+    return (await this.writeUnlocked(plan)) ?? this.writeLocked(units);
   }
 
   /**
    * With deliveries handed over to the dispatcher of this process, where it has room. Null: it has to be done again.
    */
-  private async writeUnlocked(plan: PublishPlan): Promise<PublishReceipt | null> {
+  private async writeUnlocked(plan: PublishPlan): Promise<WrittenPlan | null> {
     const offer = this.handOffs.offer(plan.ledgers);
     let receipt: PublishReceipt | null = null;
     try {
@@ -88,9 +88,13 @@ export class EventWriter {
       if (isTransient(error)) return null;
       throw error;
     }
-    if (receipt === null) offer?.decline();
-    else if (offer !== null) await handOver(offer, handedLanes(plan, receipt));
-    return receipt;
+    if (receipt === null) {
+      offer?.decline();
+      return null;
+    }
+    const handed = offer === null ? [] : handedLanes(plan, receipt);
+    offer?.accept(handed);
+    return { plan, receipt, isHandedOver: handed.length > 0 };
   }
 
   /** Under the ledgers' locks only an idempotency key can still get its answer from elsewhere, and only once. */
@@ -114,22 +118,11 @@ export class EventWriter {
     const request = snapshotRequest(units);
     await this.repository.lockLedgers(request.ledgers, manager);
     const plan = planPublish(units, await this.repository.readSnapshot(request, manager));
-    if (writesNothing(plan)) return { plan, receipt: null };
+    if (writesNothing(plan)) return { plan, receipt: null, isHandedOver: false };
     const receipt = await this.repository.publish(publishArguments(plan), manager);
     if (receipt === null) throw new AppError('unavailable', 'The account is being written to; try again.');
-    return { plan, receipt };
+    return { plan, receipt, isHandedOver: false };
   }
-}
-
-/**
- * Webhooks leave before the answers of their publishes are made. On a kept connection a request is written a turn of the
- * event loop later, for undici looks first whether the receiver has closed it.
- */
-async function handOver(offer: HandOffOffer, handed: readonly HandedLane[]): Promise<void> {
-  offer.accept(handed);
-  if (handed.length === 0) return;
-  await nextTurn(); // They take their connections before it, and are written in the same phase as it, behind it.
-  await nextTurn();
 }
 
 function refusesAny({ units }: PublishPlan): boolean {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type Tenant, tenantKey } from '../auth/caller.js';
 import { AppError } from '../common/app-error.js';
@@ -121,6 +122,7 @@ export class EventPublisher implements OnApplicationShutdown {
     if (written === null) return;
     const { plan, receipt } = written;
     if (receipt !== null) this.tell(plan, receipt);
+    if (written.isHandedOver) await letWebhooksLeave();
     const bodies = await this.readBodies(plan, receipt !== null);
     plan.units.forEach((planned, index) => {
       const waiting = taken[index]!;
@@ -163,6 +165,15 @@ export class EventPublisher implements OnApplicationShutdown {
     for (const waiting of taken) await this.flush([waiting]).catch(waiting.reject);
     return null;
   }
+}
+
+/**
+ * What was handed over is sent before its publish is answered, where its endpoint is known and a connection to it is
+ * free: undici writes on a kept one a turn of the event loop later, for it looks first whether the receiver closed it.
+ */
+async function letWebhooksLeave(): Promise<void> {
+  await nextTurn(); // They take their connections before it, and are written in the same phase as it, behind it.
+  await nextTurn();
 }
 
 function ledgersOf(unit: PublishUnit): string[] {

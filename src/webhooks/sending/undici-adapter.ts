@@ -44,7 +44,7 @@ interface Target {
  */
 export function undiciAdapter(mode: Mode, policy: UrlPolicy, pools: PinnedPools): AxiosAdapter {
   const targets = new Map<string, Target | SendFailure>();
-  const ofSignals = new WeakMap<AbortSignal, Set<AnswerReader>>();
+  const ofSignals = new WeakMap<AbortSignal, Readers>();
 
   /** What a URL's text says never changes, so that each is judged once. */
   function targetOf(text: string): Target | SendFailure {
@@ -61,12 +61,12 @@ export function undiciAdapter(mode: Mode, policy: UrlPolicy, pools: PinnedPools)
   }
 
   /** One listener for all that a signal can end: removing one of a thousand listeners walks through them. */
-  function endedBy(signal: AbortSignal): Set<AnswerReader> {
+  function endedBy(signal: AbortSignal): Readers {
     const known = ofSignals.get(signal);
     if (known !== undefined) return known;
-    const readers = new Set<AnswerReader>();
+    const readers = new Readers();
     ofSignals.set(signal, readers);
-    signal.addEventListener('abort', () => readers.forEach((reader) => reader.abort()), { once: true });
+    signal.addEventListener('abort', () => readers.abortAll(), { once: true });
     return readers;
   }
 
@@ -96,7 +96,32 @@ interface ReaderOptions {
   readonly timeoutMs: number;
   readonly resolve: (exchange: Exchange) => void;
   /** Those that end with the same signal. */
-  readonly siblings: Set<AnswerReader> | undefined;
+  readonly siblings: Readers | undefined;
+}
+
+/**
+ * The requests that one signal ends. Not a `Set`: each time that one fills up, V8 moves what it holds into a new table,
+ * and the old one, which outlives it by a major collection, keeps all of these requests from being freed while young.
+ */
+class Readers {
+  private readonly all: AnswerReader[] = [];
+
+  /** @returns its place, until `remove` tells it another */
+  add(reader: AnswerReader): number {
+    return this.all.push(reader) - 1;
+  }
+
+  /** The last one takes its place. */
+  remove(place: number): void {
+    const last = this.all.pop()!;
+    if (place === this.all.length) return;
+    this.all[place] = last;
+    last.place = place;
+  }
+
+  abortAll(): void {
+    for (const reader of [...this.all]) reader.abort();
+  }
 }
 
 /**
@@ -104,6 +129,8 @@ interface ReaderOptions {
  * abort or an error; what undici still reports after that is dropped with the socket.
  */
 class AnswerReader implements Dispatcher.DispatchHandler {
+  /** Among its siblings. */
+  place: number;
   private controller: Dispatcher.DispatchController | null = null;
   private readonly timer: NodeJS.Timeout;
   private isSettled = false;
@@ -117,7 +144,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   constructor(private readonly options: ReaderOptions) {
     this.timer = setTimeout(() => this.onTimeout(), options.timeoutMs);
-    options.siblings?.add(this);
+    this.place = options.siblings?.add(this) ?? 0;
   }
 
   abort(): void {
@@ -188,7 +215,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     if (this.isSettled) return;
     this.isSettled = true;
     clearTimeout(this.timer);
-    this.options.siblings?.delete(this);
+    this.options.siblings?.remove(this.place);
     this.options.resolve({ answer: this.answer(), failure });
   }
 
