@@ -1,8 +1,13 @@
+import { Socket } from 'node:net';
+import { jest } from '@jest/globals';
 import { decodeId, encodeId } from '../src/common/ids.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
 import { DispatchFixture } from './support/dispatch-fixture.js';
 import { operationEvent, publishBatch, type PublishedEvent } from './support/publishing.js';
 import { until } from './support/service.js';
+
+/** Of a webhook, and of a publish's answer. */
+const HEADS = /webhook-id: evt_|^HTTP\/1\.1 201/;
 
 describe('a publish in the process that owns the lane', () => {
   const sending = DispatchFixture.install();
@@ -11,6 +16,7 @@ describe('a publish in the process that owns the lane', () => {
   beforeEach(async () => {
     endpointId = (await sending.endpoint()).id;
   });
+  afterEach(() => jest.restoreAllMocks());
 
   const handedOver = async () => {
     const { values } = await sending.service.app
@@ -48,6 +54,17 @@ describe('a publish in the process that owns the lane', () => {
     expect(arrival.body).toBe(stored.text);
     expect(await settled({ id })).toMatchObject({ status: 'succeeded', attempt_count: 1, endpoint_id: endpointId });
     expect(sending.receiver.arrivals.filter(({ eventId }) => eventId === id)).toHaveLength(1);
+  });
+
+  it('sends them before it answers the publish', async () => {
+    const written = jest.spyOn(Socket.prototype, 'write');
+    const orders: string[][] = [];
+    for (let n = 0; n < 12; n++) {
+      const hooks = { before: () => void written.mockClear(), otherwise: () => undefined };
+      await settled(await publishUntilHandedOver(hooks));
+      orders.push(written.mock.calls.flatMap(([chunk]) => HEADS.exec(String(chunk).slice(0, 1_000)) ?? []));
+    }
+    expect(orders).toEqual(orders.map(() => ['webhook-id: evt_', 'HTTP/1.1 201']));
   });
 
   it('has them recorded as in the air, as a claim does, until they are settled', async () => {

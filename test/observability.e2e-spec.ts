@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
+import { Activity } from '../src/common/metrics/activity.js';
 import { Metrics } from '../src/common/metrics/metrics.js';
 import { startSending, makeEndpoint } from './support/deliveries.js';
 import { operationEvent, publishNew } from './support/publishing.js';
@@ -27,6 +28,8 @@ describe('what is watched', () => {
     return line === undefined ? null : Number(line.split(' ').at(-1));
   };
 
+  afterEach(() => jest.restoreAllMocks());
+
   it.each(['alerts.yml', 'dashboard.json', 'README.md'])('%s names only metrics that there are', async (file) => {
     const text = readFileSync(join(FOLDER, file), 'utf8').replaceAll('webhook_endpoint', '');
     const names = [...new Set(text.match(NAMES))];
@@ -51,22 +54,31 @@ describe('what is watched', () => {
     expect(await valueOf('webhook_oldest_due_seconds')).toBeGreaterThanOrEqual(0);
   });
 
-  it('counts and tells of an attempt whose delivery was cancelled while it was in the air', async () => {
-    const lines = jest.spyOn(Logger.prototype, 'log');
-    const { test } = await service.makeAccount();
-    await makeEndpoint(service, test.secretKey, { url: receiver.url('/held') });
-    let answer: () => void = () => undefined;
-    receiver.answer = () => ({ status: 500, after: new Promise<void>((resolve) => (answer = resolve)) });
-    const event = await publishNew(service, test.secretKey, operationEvent('collect.pending', 'col_1'));
-    await receiver.until(() => receiver.arrivals.some(({ eventId }) => eventId === event.id));
-    const { body } = await service.call('get', `/v1/deliveries?event_id=${event.id}`, { key: test.secretKey });
-    const [{ id }] = (body as { data: { id: string }[] }).data as [{ id: string }];
-    await service.call('post', `/v1/deliveries/${id}/cancel`, { key: test.secretKey }).expect(200);
-    answer();
-    await until(async () => (await valueOf('webhook_attempts_total{outcome="status_5xx"}')) === 1);
-    expect(lines.mock.calls.map(([line]) => line as object)).toContainEqual(
-      expect.objectContaining({ delivery_id: id, event_id: event.id, outcome: 'status_5xx', next: 'ended meanwhile' }),
-    );
-    lines.mockRestore();
-  });
+  it.each([
+    [500, 'status_5xx', [['failedAttempts', 1]], [{ next: 'ended meanwhile' }]],
+    [200, 'succeeded', [], []],
+  ])(
+    'counts and tells of an attempt whose delivery was cancelled in the air, answered with %d',
+    async (status, outcome, counted, told) => {
+      const lines = jest.spyOn(Logger.prototype, 'log');
+      const { test } = await service.makeAccount();
+      await makeEndpoint(service, test.secretKey, { url: receiver.url('/held') });
+      let answer: () => void = () => undefined;
+      receiver.answer = () => ({ status, after: new Promise<void>((resolve) => (answer = resolve)) });
+      const attempts = async () => (await valueOf(`webhook_attempts_total{outcome="${outcome}"}`)) ?? 0;
+      const before = await attempts();
+      const event = await publishNew(service, test.secretKey, operationEvent('collect.pending', 'col_1'));
+      await receiver.until(() => receiver.arrivals.some(({ eventId }) => eventId === event.id));
+      const { body } = await service.call('get', `/v1/deliveries?event_id=${event.id}`, { key: test.secretKey });
+      const [{ id }] = (body as { data: { id: string }[] }).data as [{ id: string }];
+      await service.call('post', `/v1/deliveries/${id}/cancel`, { key: test.secretKey }).expect(200);
+      const activity = jest.spyOn(service.app.get(Activity), 'add');
+      answer();
+      await until(async () => (await attempts()) === before + 1);
+      expect(activity.mock.calls.filter(([kind]) => kind !== 'events')).toEqual(counted);
+      expect(
+        lines.mock.calls.flatMap(([line]) => ((line as { delivery_id?: string }).delivery_id === id ? [line] : [])),
+      ).toEqual(told.map((line) => expect.objectContaining({ ...line, event_id: event.id, outcome }) as object));
+    },
+  );
 });

@@ -47,9 +47,10 @@ SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
   settled integer[] := '{}';
-  cancelled integer[] := '{}';
+  -- Cancelled or skipped while the attempt was in the air.
+  ended_beside integer[] := '{}';
   -- Those of which an attempt is written: both of the above.
-  recorded integer[];
+  with_attempt integer[];
   all_settled boolean;
   n integer;
   settlement signalpost.settlement;
@@ -150,20 +151,20 @@ BEGIN
 
   all_settled := cardinality(settled) = cardinality(settlements);
   IF NOT all_settled THEN
-    SELECT coalesce(array_agg(s.ordinality), '{}') INTO cancelled
+    SELECT coalesce(array_agg(s.ordinality ORDER BY s.id), '{}') INTO ended_beside
     FROM unnest(settlements) WITH ORDINALITY AS s
     JOIN signalpost.deliveries d
       ON d.account_id = s.account_id AND d.mode = s.mode AND d.id = s.id
       AND d.status IN ('cancelled', 'skipped') AND d.attempt_count = s.number - 1
     WHERE s.ordinality <> ALL (settled);
-    FOREACH n IN ARRAY cancelled LOOP
+    FOREACH n IN ARRAY ended_beside LOOP
       settlement := settlements[n];
       UPDATE signalpost.deliveries AS target
       SET attempt_count = settlement.number
       WHERE target.account_id = settlement.account_id AND target.mode = settlement.mode AND target.id = settlement.id;
     END LOOP;
   END IF;
-  recorded := settled || cancelled;
+  with_attempt := settled || ended_beside;
 
   -- Attempts lie in the month of their delivery, and that of one that waited for longer than attempts are kept may be
   -- gone: then only those go in that are certain to have a place.
@@ -176,7 +177,7 @@ BEGIN
       SELECT s.account_id, s.mode, s.id, s.number, s.attempt_id, s.endpoint_id, s.started_at, s.duration_ms, s.outcome,
              s.status_code, s.error_code, s.error_message, s.response_body, s.response_truncated
       FROM unnest(settlements) WITH ORDINALITY AS s
-      WHERE (all_settled OR s.ordinality = ANY (recorded)) AND s.id >= oldest_delivery;
+      WHERE (all_settled OR s.ordinality = ANY (with_attempt)) AND s.id >= oldest_delivery;
       EXIT attempts_kept;
     EXCEPTION WHEN check_violation THEN
       IF oldest_delivery > '00000000-0000-0000-0000-000000000000' THEN
@@ -263,13 +264,13 @@ BEGIN
          ceil(ln(greatest(g.duration_ms, 1)) / ln(1.1))::smallint AS bucket,
          count(*) AS count
   FROM unnest(settlements) WITH ORDINALITY AS g
-  WHERE all_settled OR g.ordinality = ANY (recorded)
+  WHERE all_settled OR g.ordinality = ANY (with_attempt)
   GROUP BY 1, 2, 3, 4, 5, 6
   ORDER BY 1, 2, 3, 4, 5, 6
   ON CONFLICT (account_id, mode, endpoint_id, hour, reason, bucket)
   DO UPDATE SET count = target.count + excluded.count;
 
-  FOREACH n IN ARRAY cancelled LOOP
+  FOREACH n IN ARRAY ended_beside LOOP
     settled := array_append(settled, -n);
   END LOOP;
   RETURN settled;

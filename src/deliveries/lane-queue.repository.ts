@@ -59,7 +59,7 @@ export interface LaneState {
   /** Milliseconds until the next delivery that was not due will be; null: none. */
   readonly nextDueInMs: number | null;
   readonly revision: string;
-  /** Whether an operation's deliveries go one after another: the endpoint says so, or said so when some were planned. */
+  /** Whether operations' deliveries go one after another: the endpoint says so, or said so when some were planned. */
   readonly isOrdered: boolean;
   /** How far the look at those that wait for their turn came; null: to the end, or there was none. */
   readonly recheckedTo: string | null;

@@ -53,7 +53,8 @@ export interface Settlement {
 
 /**
  * What a settle did: `settled`, its delivery ended or waits for the next attempt; `recorded`, the delivery had been
- * cancelled or skipped meanwhile and got the attempt alone; `dropped`, nothing, for the delivery had moved on otherwise.
+ * cancelled or skipped meanwhile and got the attempt alone; `dropped`, nothing, for the delivery had moved on otherwise,
+ * or an earlier call whose answer was lost had written it.
  */
 export type SettleEffect = 'settled' | 'recorded' | 'dropped';
 

@@ -27,6 +27,10 @@ export class World {
   readonly said: [id: string, failingBegins: boolean | null][] = [];
   readonly errors: string[] = [];
   readonly attempts: string[] = [];
+  /** Whose delivery others ended or moved on while it was in the air, and what its settle answers then. */
+  readonly overtaken = new Map<string, SettleEffect>();
+  /** What attempts were told to have done, in the order of `attempts`. */
+  readonly effects: SettleEffect[] = [];
   /** Of each claim: where it began to read, null for the head. */
   readonly claimedFrom: (string | null)[] = [];
   /** Batches that settles ended. */
@@ -83,6 +87,8 @@ export class World {
         this.said.push([deliveryId, failingBegins]);
         if (this.due.get(deliveryId) !== number - 1) return 'dropped';
         this.due.delete(deliveryId);
+        const overtaken = this.overtaken.get(deliveryId);
+        if (overtaken !== undefined) return overtaken;
         this.settled.push(`${deliveryId} ${'end' in next ? next.end : 'waits'}`);
         this.tell();
         return 'settled';
@@ -119,8 +125,9 @@ export class World {
       this.inTheAir -= 1;
       return answered(this.statusCode, this.retryAfter);
     },
-    onAttempt: ({ id }) => {
+    onAttempt: ({ id }, _result, _settlement, effect) => {
       this.attempts.push(id);
+      this.effects.push(effect);
       this.tell();
     },
     onClaim: () => undefined,

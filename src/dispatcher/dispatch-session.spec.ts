@@ -126,4 +126,21 @@ describe('DispatchSession', () => {
     await world.until(() => world.attempts.length === 2);
     expect(world.settled).toEqual([`${uuid(1)} waits`, `${uuid(2)} succeeded`]);
   });
+
+  it.each([
+    ['settled', uuid(1), ['settled', 'settled']],
+    ['recorded', null, ['recorded', 'settled']],
+    ['dropped', null, ['settled']],
+  ] as const)('tells of an attempt that was %s, and reads on from there or anew', async (effect, readOn, told) => {
+    if (effect !== 'settled') world.overtaken.set(uuid(1), effect);
+    world.add(1);
+    await session.poll();
+    await world.until(() => world.finished.length === 1);
+    while (session.inFlight > 0) await new Promise(setImmediate);
+    world.add(2);
+    session.wake([LANE]);
+    await world.until(() => world.attempts.length === told.length);
+    expect(world.effects).toEqual(told);
+    expect(world.claimedFrom).toEqual([null, readOn]);
+  });
 });
