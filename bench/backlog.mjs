@@ -12,7 +12,10 @@ export const about =
   'as many again, on which the cost of a claim is measured, before and after. Then the receiver answers 200: the drain is ' +
   'counted from three seconds after the first delivery, when the ramp is over, with the default concurrency of 16 an endpoint.';
 export const limitedBy = [
-  'Memory: nothing of a waiting delivery is in the process until it is claimed.',
+  'Memory: nothing of a waiting delivery is in the process until it is claimed. After the drain: what the idle process has, ' +
+    'a third of it live objects (the code and texts of the libraries, mostly), and garbage that V8 has not collected yet.',
+  'Buffers of a claim: each delivery’s body is found by the index of events, which has one level more with 100,000 events than ' +
+    'with 1,000: one page more a delivery, whatever waits.',
   'The first delivery after the return waits for the next probe of the circuit, 30 s at most.',
   'The drain: the concurrency of each endpoint, which grows by one with each round of successes.',
 ];

@@ -9,6 +9,7 @@ export const about =
   'The limit is a bare HTTP server that writes the same bytes to as many readers.';
 export const limitedBy = [
   'One core of the service, in which each event is written to each of its readers; then the readers, on the other one.',
+  'Memory: the idle process, a third of which are live objects, and the young generation of V8, which grows while much is written.',
 ];
 export const SIZES = {
   smoke: { rounds: 2, accounts: 5, events: 40 },
